@@ -1,0 +1,113 @@
+/*
+ * A file as the engine sees it: what a host supplies under an image.
+ *
+ * A host embeds struct vdisk_file in its own structure and fills `ops`. All offsets and lengths
+ * are bytes. Calls come at PASSIVE_LEVEL, from many threads at once; reads and writes may run in
+ * parallel. The engine calls the vdisk_file_ functions below, never `ops` directly: they check
+ * ranges and bounce what is not aligned.
+ */
+#ifndef VIRTUALDISK_FILE_H
+#define VIRTUALDISK_FILE_H
+
+#include "virtualdisk/status.h"
+#include "virtualdisk/platform.h"
+
+struct vdisk_file;
+
+/* What a stretch of a file holds. */
+enum vdisk_file_range {
+    VDISK_FILE_DATA,
+    VDISK_FILE_HOLE /* not stored; reads as zeros */
+};
+
+struct vdisk_file_ops {
+    /*
+     * Reads or writes exactly length_bytes, or fails. A read that meets the end of the file fails
+     * with VDISK_OUT_OF_RANGE. A write beyond the end extends the file (what lies between reads as
+     * zeros). Offset, length and buffer are multiples of file->alignment_bytes.
+     */
+    enum vdisk_status (*read)(struct vdisk_file *file, uint64_t offset_bytes, void *buffer,
+                              size_t length_bytes, struct vdisk_error *error);
+    enum vdisk_status (*write)(struct vdisk_file *file, uint64_t offset_bytes, const void *buffer,
+                               size_t length_bytes, struct vdisk_error *error);
+
+    /* Everything written before the call is on stable storage when it returns. */
+    enum vdisk_status (*flush)(struct vdisk_file *file, struct vdisk_error *error);
+
+    enum vdisk_status (*get_size)(struct vdisk_file *file, uint64_t *size_bytes,
+                                  struct vdisk_error *error);
+
+    /* Truncates or extends. What is added reads as zeros, after a power cut too. */
+    enum vdisk_status (*set_size)(struct vdisk_file *file, uint64_t size_bytes,
+                                  struct vdisk_error *error);
+
+    /*
+     * Optional (NULL: not possible). Makes a range inside the file read as zeros and gives its
+     * space back; VDISK_UNSUPPORTED when this file system cannot. Size stays.
+     */
+    enum vdisk_status (*punch)(struct vdisk_file *file, uint64_t offset_bytes,
+                               uint64_t length_bytes, struct vdisk_error *error);
+
+    /*
+     * Optional. Tells whether offset_bytes (inside the file) is data or a hole, and how many bytes
+     * from there on are the same. Without it all is data.
+     */
+    enum vdisk_status (*get_range)(struct vdisk_file *file, uint64_t offset_bytes,
+                                   enum vdisk_file_range *range, uint64_t *length_bytes,
+                                   struct vdisk_error *error);
+
+    /* Optional. Bytes that the file occupies on its host. Without it: its size. */
+    enum vdisk_status (*get_allocated)(struct vdisk_file *file, uint64_t *allocated_bytes,
+                                       struct vdisk_error *error);
+
+    /* Closes without flushing, and frees the structure. */
+    void (*close)(struct vdisk_file *file);
+};
+
+struct vdisk_file {
+    const struct vdisk_file_ops *ops; /* all fields: immutable after open */
+    const char *name;                 /* for messages; UTF-8; lives as long as the file */
+    uint32_t alignment_bytes;         /* 1 when buffered; the host disk's sector when unbuffered */
+    bool read_only;
+
+    struct vdisk_mutex unaligned_lock; /* serialises the read-modify-write of host sectors */
+};
+
+/* For hosts: prepares the common part. `name` is not copied. */
+enum vdisk_status vdisk_file_init(struct vdisk_file *file, const struct vdisk_file_ops *ops,
+                                  const char *name, uint32_t alignment_bytes, bool read_only,
+                                  struct vdisk_error *error);
+
+/* For hosts: undoes vdisk_file_init, inside their close. */
+void vdisk_file_deinit(struct vdisk_file *file);
+
+/* As the operations above, for any offset, length and buffer; length 0 succeeds. */
+enum vdisk_status vdisk_file_read(struct vdisk_file *file, uint64_t offset_bytes, void *buffer,
+                                  size_t length_bytes, struct vdisk_error *error);
+enum vdisk_status vdisk_file_write(struct vdisk_file *file, uint64_t offset_bytes,
+                                   const void *buffer, size_t length_bytes,
+                                   struct vdisk_error *error);
+enum vdisk_status vdisk_file_flush(struct vdisk_file *file, struct vdisk_error *error);
+enum vdisk_status vdisk_file_get_size(struct vdisk_file *file, uint64_t *size_bytes,
+                                      struct vdisk_error *error);
+enum vdisk_status vdisk_file_set_size(struct vdisk_file *file, uint64_t size_bytes,
+                                      struct vdisk_error *error);
+enum vdisk_status vdisk_file_punch(struct vdisk_file *file, uint64_t offset_bytes,
+                                   uint64_t length_bytes, struct vdisk_error *error);
+enum vdisk_status vdisk_file_get_range(struct vdisk_file *file, uint64_t offset_bytes,
+                                       enum vdisk_file_range *range, uint64_t *length_bytes,
+                                       struct vdisk_error *error);
+enum vdisk_status vdisk_file_get_allocated(struct vdisk_file *file, uint64_t *allocated_bytes,
+                                           struct vdisk_error *error);
+
+/*
+ * Makes a range read as zeros: punches where the file can, else writes zeros in bounded pieces.
+ * The range may reach beyond the end of the file, which is then extended.
+ */
+enum vdisk_status vdisk_file_zero(struct vdisk_file *file, uint64_t offset_bytes,
+                                  uint64_t length_bytes, struct vdisk_error *error);
+
+/* NULL is allowed. */
+void vdisk_file_close(struct vdisk_file *file);
+
+#endif
