@@ -11,7 +11,14 @@ target_compile_options(
     -funwind-tables
     # A kernel stack is 12 KiB on x86 and shared with the file systems above and below.
     -Wframe-larger-than=512)
-target_compile_definitions(kernel_mode INTERFACE _WIN32_WINNT=0x0A00 NTDDI_VERSION=0x0A000000)
+target_compile_definitions(
+  kernel_mode
+  INTERFACE
+    _WIN32_WINNT=0x0A00
+    NTDDI_VERSION=0x0A000000
+    # winnt.h and wdm.h of mingw-w64 both define these two; only wdm.h's may stay.
+    __INTRINSIC_DEFINED_InterlockedBitTestAndSet
+    __INTRINSIC_DEFINED_InterlockedBitTestAndReset)
 target_include_directories(kernel_mode SYSTEM
                            INTERFACE /usr/${VIRTUALDISK_TRIPLE}/include/ddk)
 if(VIRTUALDISK_ARCH STREQUAL x64)
