@@ -45,8 +45,8 @@ struct vdisk_disk_ops {
      * Makes a range read as zeros; gives back space where the format can, and what cannot be
      * freed is zeroed. NULL: writes of zeros are used.
      */
-    enum vdisk_status (*zero)(struct vdisk_disk *disk, uint64_t offset_bytes,
-                              uint64_t length_bytes, struct vdisk_error *error);
+    enum vdisk_status (*zero)(struct vdisk_disk *disk, uint64_t offset_bytes, uint64_t length_bytes,
+                              struct vdisk_error *error);
 
     /*
      * What lies at offset_bytes; at most length_bytes of it. Chains are followed: the answer says
@@ -76,6 +76,9 @@ enum vdisk_status vdisk_disk_write(struct vdisk_disk *disk, uint64_t offset_byte
 enum vdisk_status vdisk_disk_flush(struct vdisk_disk *disk, struct vdisk_error *error);
 enum vdisk_status vdisk_disk_zero(struct vdisk_disk *disk, uint64_t offset_bytes,
                                   uint64_t length_bytes, struct vdisk_error *error);
+/* For disks whose `zero` cannot free anything: writes zeros, in bounded pieces, unchecked. */
+enum vdisk_status vdisk_disk_write_zeros(struct vdisk_disk *disk, uint64_t offset_bytes,
+                                         uint64_t length_bytes, struct vdisk_error *error);
 enum vdisk_status vdisk_disk_map(struct vdisk_disk *disk, uint64_t offset_bytes,
                                  uint64_t length_bytes, struct vdisk_extent *extent,
                                  struct vdisk_error *error);

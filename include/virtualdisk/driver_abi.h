@@ -16,19 +16,25 @@
 
 #define VIRTUALDISK_SERVICE_NAME  L"VirtualDisk"
 #define VIRTUALDISK_HARDWARE_ID   L"Root\\VirtualDisk"
-#define VIRTUALDISK_ENUMERATOR    L"VirtualDisk"   /* of devices made by the Software Device API */
+#define VIRTUALDISK_ENUMERATOR    L"VirtualDisk" /* of devices made by the Software Device API */
 #define VIRTUALDISK_DEVICE_PREFIX L"\\Device\\VirtualDisk-" /* followed by a decimal number */
 
 /* {4d0a6fb1-39c9-4e7c-9a6e-7b8a5f8f2d11}: interface class of the control requests below. */
 #define VIRTUALDISK_CONTROL_INTERFACE_GUID                                                         \
     {                                                                                              \
-        0x4d0a6fb1, 0x39c9, 0x4e7c, { 0x9a, 0x6e, 0x7b, 0x8a, 0x5f, 0x8f, 0x2d, 0x11 }             \
+        0x4d0a6fb1, 0x39c9, 0x4e7c,                                                                \
+        {                                                                                          \
+            0x9a, 0x6e, 0x7b, 0x8a, 0x5f, 0x8f, 0x2d, 0x11                                         \
+        }                                                                                          \
     }
 
 /* {8792f614-3667-4df0-9549-3ac64b51a0db}: category of the device properties. */
 #define VIRTUALDISK_PROPERTY_GUID                                                                  \
     {                                                                                              \
-        0x8792f614, 0x3667, 0x4df0, { 0x95, 0x49, 0x3a, 0xc6, 0x4b, 0x51, 0xa0, 0xdb }             \
+        0x8792f614, 0x3667, 0x4df0,                                                                \
+        {                                                                                          \
+            0x95, 0x49, 0x3a, 0xc6, 0x4b, 0x51, 0xa0, 0xdb                                         \
+        }                                                                                          \
     }
 
 /*
@@ -37,11 +43,10 @@
  *
  *   file path  DEVPROP_TYPE_STRING / REG_SZ     the image as an NT path, "\??\C:\disks\disk.img"
  *   flags      DEVPROP_TYPE_UINT32 / REG_DWORD  VIRTUALDISK_FLAG_...; absent: 0
- *   format     DEVPROP_TYPE_STRING / REG_SZ     the engine's name of the format, "raw", "vhdx", ...;
- *                                               absent: raw. The driver never probes.
- *   files      DEVPROP_TYPE_STRING_LIST / REG_MULTI_SZ  the further files of the image in the order
- *                                               in which opening needs them, two strings each: the
- *                                               name as the image has it, and its NT path
+ *   format     DEVPROP_TYPE_STRING / REG_SZ     the engine's name of the format, "raw", "vhdx",
+ * ...; absent: raw. The driver never probes. files      DEVPROP_TYPE_STRING_LIST / REG_MULTI_SZ the
+ * further files of the image in the order in which opening needs them, two strings each: the name
+ * as the image has it, and its NT path
  */
 #define VIRTUALDISK_PID_FILE_PATH 2u
 #define VIRTUALDISK_PID_FLAGS     3u

@@ -23,8 +23,9 @@ enum vdisk_file_range {
 struct vdisk_file_ops {
     /*
      * Reads or writes exactly length_bytes, or fails. A read that meets the end of the file fails
-     * with VDISK_OUT_OF_RANGE. A write beyond the end extends the file (what lies between reads as
-     * zeros). Offset, length and buffer are multiples of file->alignment_bytes.
+     * with VDISK_OUT_OF_RANGE, except inside the last, partial unit of file->alignment_bytes, which
+     * reads as if padded with zeros. A write beyond the end extends the file (what lies between
+     * reads as zeros). Offset, length and buffer are multiples of file->alignment_bytes.
      */
     enum vdisk_status (*read)(struct vdisk_file *file, uint64_t offset_bytes, void *buffer,
                               size_t length_bytes, struct vdisk_error *error);
@@ -70,7 +71,12 @@ struct vdisk_file {
     uint32_t alignment_bytes;         /* 1 when buffered; the host disk's sector when unbuffered */
     bool read_only;
 
-    struct vdisk_mutex unaligned_lock; /* serialises the read-modify-write of host sectors */
+    /*
+     * For transfers that are not aligned. Two writes that share a host sector are both unaligned
+     * there, so one lock serialises every read-modify-write.
+     */
+    struct vdisk_mutex bounce_lock;
+    unsigned char *bounce; /* protected by bounce_lock; NULL when alignment_bytes is 1 */
 };
 
 /* For hosts: prepares the common part. `name` is not copied. */
@@ -106,6 +112,10 @@ enum vdisk_status vdisk_file_get_allocated(struct vdisk_file *file, uint64_t *al
  */
 enum vdisk_status vdisk_file_zero(struct vdisk_file *file, uint64_t offset_bytes,
                                   uint64_t length_bytes, struct vdisk_error *error);
+
+/* Writes zeros, so that the range is stored and has no holes; may extend the file. */
+enum vdisk_status vdisk_file_fill_zeros(struct vdisk_file *file, uint64_t offset_bytes,
+                                        uint64_t length_bytes, struct vdisk_error *error);
 
 /* NULL is allowed. */
 void vdisk_file_close(struct vdisk_file *file);

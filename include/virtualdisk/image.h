@@ -33,10 +33,10 @@ enum vdisk_name_kind {
 struct vdisk_file_request {
     enum vdisk_file_role role;
     enum vdisk_name_kind kind;
-    const char *name;       /* UTF-8, as written in the image; '\' or '/' */
-    const char *referrer;   /* name of the file that refers to it */
+    const char *name;     /* UTF-8, as written in the image; '\' or '/' */
+    const char *referrer; /* name of the file that refers to it */
     bool read_only;
-    bool create;            /* make a new, empty file; VDISK_EXISTS when there is one */
+    bool create; /* make a new, empty file; VDISK_EXISTS when there is one */
 };
 
 /*
@@ -80,8 +80,8 @@ enum vdisk_status vdisk_image_close(struct vdisk_image *image, struct vdisk_erro
 struct vdisk_image *vdisk_image_parent(struct vdisk_image *image);
 
 struct vdisk_image_info {
-    const char *format;                       /* the format's name, for example "vhdx" */
-    char subformat[VDISK_SUBFORMAT_BYTES];    /* "fixed", "dynamic", "monolithicSparse", ...; "" */
+    const char *format;                    /* the format's name, for example "vhdx" */
+    char subformat[VDISK_SUBFORMAT_BYTES]; /* "fixed", "dynamic", "monolithicSparse", ...; "" */
     uint64_t virtual_size_bytes;
     uint64_t allocated_bytes; /* on the host, all own files */
     uint32_t block_bytes;     /* unit of allocation; 0: none */
@@ -117,9 +117,9 @@ struct vdisk_create_options {
     uint64_t size_bytes;   /* a multiple of VDISK_SECTOR_BYTES; with a parent, 0 means its size */
     bool fixed;            /* all space allocated */
     bool compress;         /* what is written in whole blocks is compressed (convert) */
-    uint32_t block_bytes;          /* 0: the format's default */
-    uint32_t logical_sector_bytes; /* 0: 512 */
-    struct vdisk_image *parent;    /* opened by the caller, stays his; or NULL */
+    uint32_t block_bytes;  /* 0: the format's default */
+    uint32_t logical_sector_bytes;    /* 0: 512 */
+    struct vdisk_image *parent;       /* opened by the caller, stays his; or NULL */
     const char *parent_name;          /* relative to the new file's folder; UTF-8 */
     const char *parent_absolute_name; /* or NULL */
     struct vdisk_file_finder *finder; /* for formats of several files */
@@ -139,8 +139,7 @@ enum vdisk_status vdisk_image_resize(struct vdisk_image *image, uint64_t size_by
 
 /* Writes another parent into a differencing image; contents are not touched. */
 enum vdisk_status vdisk_image_set_parent(struct vdisk_image *image, struct vdisk_image *parent,
-                                         const char *parent_name,
-                                         const char *parent_absolute_name,
+                                         const char *parent_name, const char *parent_absolute_name,
                                          struct vdisk_error *error);
 
 enum vdisk_finding_kind {
@@ -159,8 +158,9 @@ struct vdisk_finding {
 
 struct vdisk_check {
     bool repair; /* in: repair what can be repaired without guessing */
-    void (*report)(struct vdisk_check *check, const struct vdisk_finding *finding); /* in; or NULL */
-    uint64_t corruption_count; /* out; without what was repaired */
+    void (*report)(struct vdisk_check *check,
+                   const struct vdisk_finding *finding); /* in; or NULL */
+    uint64_t corruption_count;                           /* out; without what was repaired */
     uint64_t leak_count;
     uint64_t repaired_count;
 };

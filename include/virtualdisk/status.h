@@ -13,14 +13,14 @@
 
 enum vdisk_status {
     VDISK_OK = 0,
-    VDISK_INVALID,        /* the caller's argument makes no sense */
-    VDISK_OUT_OF_RANGE,   /* beyond the end of the disk or file */
-    VDISK_NOT_FOUND,      /* no such file, snapshot, ... */
-    VDISK_EXISTS,         /* the file to create is there already */
-    VDISK_ACCESS,         /* the host denies access */
-    VDISK_READ_ONLY,      /* a write to something that is read-only */
-    VDISK_BUSY,           /* in use by someone else */
-    VDISK_NO_SPACE,       /* the host's disk, or the format's limit, is full */
+    VDISK_INVALID,      /* the caller's argument makes no sense */
+    VDISK_OUT_OF_RANGE, /* beyond the end of the disk or file */
+    VDISK_NOT_FOUND,    /* no such file, snapshot, ... */
+    VDISK_EXISTS,       /* the file to create is there already */
+    VDISK_ACCESS,       /* the host denies access */
+    VDISK_READ_ONLY,    /* a write to something that is read-only */
+    VDISK_BUSY,         /* in use by someone else */
+    VDISK_NO_SPACE,     /* the host's disk, or the format's limit, is full */
     VDISK_NO_MEMORY,
     VDISK_IO,             /* the host failed to read or write */
     VDISK_WRONG_FORMAT,   /* not an image of this format */
@@ -39,10 +39,11 @@ enum vdisk_status {
 /* What went wrong. `structure` and `reason` point to static text. */
 struct vdisk_error {
     enum vdisk_status status;
-    uint32_t native_code;  /* errno, Win32 error or NTSTATUS of the host; 0 when the engine found it */
+    uint32_t
+        native_code; /* errno, Win32 error or NTSTATUS of the host; 0 when the engine found it */
     uint64_t offset_bytes; /* where in the file; VDISK_NO_OFFSET when nowhere in particular */
     const char *structure; /* for example "VHDX region table 2"; NULL when none */
-    const char *reason;    /* for example "checksum does not match"; NULL when the status says all */
+    const char *reason; /* for example "checksum does not match"; NULL when the status says all */
     char file[VDISK_ERROR_FILE_BYTES]; /* UTF-8, NUL-terminated, shortened at its front */
 };
 

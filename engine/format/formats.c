@@ -1,0 +1,8 @@
+/* The table of formats: a new one is added here. */
+#include "engine/format/format.h"
+#include "engine/format/raw.h"
+
+const struct vdisk_format *const vdisk_formats[] = {
+    &vdisk_format_raw, /* claims nothing: what no other format claims is raw */
+    NULL,
+};

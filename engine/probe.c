@@ -1,0 +1,197 @@
+#include "engine/probe.h"
+
+/* Formats that are known by sight only: never to be taken for raw. */
+static const struct {
+    const char *reason;
+    uint32_t offset;
+    const char *magic;
+    uint32_t magic_bytes;
+} foreign_formats[] = {
+    {"the file is a QED image, which is not supported", 0, "QED\0", 4},
+    {"the file is a QCOW1 image, which is not supported", 0, "QFI\xfb\0\0\0\1", 8},
+    {"the file is a Parallels image, which is not supported", 0, "WithoutFreeSpace", 16},
+    {"the file is a Parallels image, which is not supported", 0, "WithouFreSpacExt", 16},
+    {"the file is a Bochs image, which is not supported", 0, "Bochs Virtual HD Image", 22},
+    {"the file is an Expert Witness (E01) image, which is not supported", 0,
+     "EVF\x09\x0d\x0a\xff\0", 8},
+    {"the file is an Expert Witness (Ex01) image, which is not supported", 0, "EVF2\x0d\x0a\x81\0",
+     8},
+    {"the file is an AFF image, which is not supported", 0, "AFF10\x0d\x0a\0", 8},
+    {"the file is a Windows imaging (WIM) archive, not a disk", 0, "MSWIM\0\0\0", 8},
+};
+static const char dmg_magic[] = {'k', 'o', 'l', 'y', 0, 0, 0, 4};
+
+static bool same_name(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+static const struct vdisk_format *find_format(const char *name)
+{
+    for (uint32_t index = 0; vdisk_formats[index] != NULL; index++) {
+        if (same_name(vdisk_formats[index]->name, name))
+            return vdisk_formats[index];
+    }
+    return NULL;
+}
+
+static const char *foreign_reason(const struct vdisk_probe *probe)
+{
+    for (uint32_t i = 0; i < sizeof foreign_formats / sizeof foreign_formats[0]; i++) {
+        if (memcmp(probe->head + foreign_formats[i].offset, foreign_formats[i].magic,
+                   foreign_formats[i].magic_bytes) == 0)
+            return foreign_formats[i].reason;
+    }
+    if (memcmp(probe->tail, dmg_magic, sizeof dmg_magic) == 0)
+        return "the file is an Apple disk image (dmg), which is not supported";
+    return NULL;
+}
+
+/* NULL for raw: what nothing claims. */
+static const struct vdisk_format *claiming_format(const struct vdisk_probe *probe)
+{
+    for (uint32_t index = 0; vdisk_formats[index] != NULL; index++) {
+        if (vdisk_formats[index]->probe != NULL && vdisk_formats[index]->probe(probe))
+            return vdisk_formats[index];
+    }
+    return NULL;
+}
+
+static enum vdisk_status read_probe(struct vdisk_file *file, struct vdisk_probe *probe,
+                                    struct vdisk_error *error)
+{
+    uint64_t size, tail;
+    enum vdisk_status status = vdisk_file_get_size(file, &size, error);
+
+    if (status != VDISK_OK)
+        return status;
+    memset(probe, 0, sizeof *probe);
+    probe->file_bytes = size;
+    probe->head_bytes = (uint32_t)vdisk_min_u64(size, VDISK_PROBE_BYTES);
+    status = vdisk_file_read(file, 0, probe->head, probe->head_bytes, error);
+    if (status != VDISK_OK)
+        return status;
+    tail = vdisk_min_u64(size, VDISK_SECTOR_BYTES);
+    return vdisk_file_read(file, size - tail, probe->tail, (size_t)tail, error);
+}
+
+static enum vdisk_status choose_by_probe(struct vdisk_file *file, struct vdisk_probe *probe,
+                                         const struct vdisk_format **format,
+                                         struct vdisk_error *error)
+{
+    const char *foreign;
+    enum vdisk_status status = read_probe(file, probe, error);
+
+    if (status != VDISK_OK)
+        return status;
+    *format = claiming_format(probe);
+    if (*format != NULL)
+        return VDISK_OK;
+    foreign = foreign_reason(probe);
+    if (foreign != NULL)
+        return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, 0, foreign);
+    *format = find_format("raw");
+    return VDISK_OK;
+}
+
+enum vdisk_status vdisk_probe_choose(struct vdisk_file *file, const char *name,
+                                     const struct vdisk_format **format, struct vdisk_error *error)
+{
+    struct vdisk_probe *probe;
+    enum vdisk_status status;
+
+    if (name != NULL) {
+        *format = find_format(name);
+        if (*format == NULL)
+            return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, VDISK_NO_OFFSET,
+                              "no format has the name that was given");
+        return VDISK_OK;
+    }
+    probe = vdisk_alloc(sizeof *probe);
+    if (probe == NULL)
+        return vdisk_fail(error, VDISK_NO_MEMORY, file->name, NULL, VDISK_NO_OFFSET, NULL);
+    status = choose_by_probe(file, probe, format, error);
+    vdisk_free(probe);
+    return status;
+}
+
+enum vdisk_status vdisk_image_probe(struct vdisk_file *file, const char **name,
+                                    struct vdisk_error *error)
+{
+    const struct vdisk_format *format;
+    enum vdisk_status status = vdisk_probe_choose(file, NULL, &format, error);
+
+    if (status == VDISK_OK)
+        *name = format->name;
+    return status;
+}
+
+/* Copies the part of a write that falls into a window of the disk. */
+static void overlay_window(unsigned char *window, uint64_t window_offset, uint64_t window_bytes,
+                           uint64_t offset_bytes, const unsigned char *buffer, size_t length_bytes)
+{
+    const uint64_t from = vdisk_max_u64(window_offset, offset_bytes);
+    const uint64_t to = vdisk_min_u64(window_offset + window_bytes, offset_bytes + length_bytes);
+
+    if (from < to)
+        memcpy(window + (from - window_offset), buffer + (from - offset_bytes),
+               (size_t)(to - from));
+}
+
+static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdisk_probe *probe,
+                                          uint64_t offset_bytes, const void *buffer,
+                                          size_t length_bytes, struct vdisk_error *error)
+{
+    enum vdisk_status status = read_probe(image->file, probe, error);
+
+    if (status != VDISK_OK)
+        return status;
+    overlay_window(probe->head, 0, probe->head_bytes, offset_bytes, buffer, length_bytes);
+    overlay_window(probe->tail, image->disk.size_bytes - VDISK_SECTOR_BYTES, VDISK_SECTOR_BYTES,
+                   offset_bytes, buffer, length_bytes);
+    if (claiming_format(probe) == NULL && foreign_reason(probe) == NULL)
+        return VDISK_OK;
+    return vdisk_image_fail(image, error, VDISK_ACCESS, NULL, offset_bytes,
+                            "the write would turn this raw disk into an image of another format; "
+                            "name the format raw to allow it");
+}
+
+enum vdisk_status vdisk_probe_guard(struct vdisk_image *image, uint64_t offset_bytes,
+                                    const void *buffer, size_t length_bytes,
+                                    struct vdisk_error *error)
+{
+    struct vdisk_probe *probe;
+    enum vdisk_status status;
+
+    if (offset_bytes >= VDISK_PROBE_BYTES &&
+        offset_bytes + length_bytes <= image->disk.size_bytes - VDISK_SECTOR_BYTES)
+        return VDISK_OK;
+    probe = vdisk_alloc(sizeof *probe);
+    if (probe == NULL)
+        return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, offset_bytes, NULL);
+    status = guard_with_probe(image, probe, offset_bytes, buffer, length_bytes, error);
+    vdisk_free(probe);
+    return status;
+}
+
+const char *vdisk_format_name(uint32_t index, const char **description)
+{
+    for (uint32_t i = 0; vdisk_formats[i] != NULL; i++) {
+        if (i == index) {
+            *description = vdisk_formats[i]->description;
+            return vdisk_formats[i]->name;
+        }
+    }
+    return NULL;
+}
+
+uint32_t vdisk_format_capabilities(const char *name)
+{
+    const struct vdisk_format *format = find_format(name);
+
+    return format == NULL ? 0 : format->capabilities;
+}
