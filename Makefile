@@ -1,0 +1,40 @@
+# A thin top over the CMake presets. `make help` lists what there is.
+
+presets       := linux windows-x64 windows-x86
+test_presets  := linux linux-asan linux-tsan windows-x64 windows-x86
+jobs          := $(shell nproc)
+
+.DEFAULT_GOAL := all
+.PHONY: all help dependencies test demo bench clean format
+
+all: dependencies $(presets:%=build-%) ## build the utility and the driver for Linux, x64 and x86
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+dependencies:
+	@tools/install_dependencies.sh
+
+build-%: dependencies
+	@cmake --preset $* >build-$*.log 2>&1 || { cat build-$*.log; rm -f build-$*.log; \
+	    echo "make: configuring the preset $* failed" >&2; exit 1; }
+	@rm -f build-$*.log
+	@cmake --build --preset $* -- -j$(jobs) || { \
+	    echo "make: building the preset $* failed" >&2; exit 1; }
+
+test: $(test_presets:%=build-%) ## run every test
+	@{ for preset in $(test_presets); do echo "subdirs($$preset)"; done; } \
+	    >build/CTestTestfile.cmake
+	@ctest --test-dir build --output-on-failure --no-tests=error -j$(jobs) $(CTEST_FLAGS)
+
+demo: build-linux build-windows-x64 ## open a disk image as a volume in Wine, step by step
+	@demo/demo.sh
+
+bench: build-linux build-windows-x64 ## measure, as ratios within one run
+	@tests/bench/run.sh
+
+format: ## format all sources in place
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean: ## remove everything that was built
+	@rm -rf build
