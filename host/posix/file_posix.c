@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -218,9 +219,9 @@ static const struct vdisk_file_ops file_posix_ops = {
 };
 
 static const int open_flags[] = {
-    [VDISK_POSIX_READ_ONLY] = O_RDONLY,
-    [VDISK_POSIX_READ_WRITE] = O_RDWR,
-    [VDISK_POSIX_CREATE] = O_RDWR | O_CREAT | O_EXCL,
+    [VDISK_OPEN_READ] = O_RDONLY,
+    [VDISK_OPEN_WRITE] = O_RDWR,
+    [VDISK_OPEN_CREATE] = O_RDWR | O_CREAT | O_EXCL,
 };
 
 static enum vdisk_status check_kind(int descriptor, const char *path, struct vdisk_error *error)
@@ -235,10 +236,10 @@ static enum vdisk_status check_kind(int descriptor, const char *path, struct vdi
     return VDISK_OK;
 }
 
-static enum vdisk_status lock_descriptor(int descriptor, enum vdisk_file_posix_mode mode,
+static enum vdisk_status lock_descriptor(int descriptor, enum vdisk_open_mode mode,
                                          const char *path, struct vdisk_error *error)
 {
-    const int operation = mode == VDISK_POSIX_READ_ONLY ? LOCK_SH : LOCK_EX;
+    const int operation = mode == VDISK_OPEN_READ ? LOCK_SH : LOCK_EX;
 
     if (flock(descriptor, operation | LOCK_NB) == 0 || errno == EOPNOTSUPP || errno == ENOLCK)
         return VDISK_OK;
@@ -268,26 +269,51 @@ static enum vdisk_status wrap_descriptor(int descriptor, const char *path, bool 
     return VDISK_OK;
 }
 
-enum vdisk_status vdisk_file_posix_open(const char *path, enum vdisk_file_posix_mode mode,
-                                        struct vdisk_file **file, struct vdisk_error *error)
+enum vdisk_status vdisk_file_posix_open(const char *path, enum vdisk_open_mode mode,
+                                        bool follow_links, struct vdisk_file **file,
+                                        struct vdisk_error *error)
 {
     /* Without O_NONBLOCK, opening a FIFO would wait for a writer. */
-    const int descriptor = open(path, open_flags[mode] | O_CLOEXEC | O_NONBLOCK, 0666);
+    const int flags = O_CLOEXEC | O_NONBLOCK | (follow_links ? 0 : O_NOFOLLOW);
+    const int descriptor = open(path, open_flags[mode] | flags, 0666);
     enum vdisk_status status;
 
+    if (descriptor < 0 && errno == ELOOP && !follow_links)
+        return vdisk_fail(error, VDISK_ACCESS, path, NULL, VDISK_NO_OFFSET,
+                          "a link that an image names is not followed");
     if (descriptor < 0)
         return fail_errno(path, VDISK_NO_OFFSET, error);
     status = check_kind(descriptor, path, error);
     if (status == VDISK_OK)
         status = lock_descriptor(descriptor, mode, path, error);
     if (status == VDISK_OK)
-        status = wrap_descriptor(descriptor, path, mode == VDISK_POSIX_READ_ONLY, file, error);
+        status = wrap_descriptor(descriptor, path, mode == VDISK_OPEN_READ, file, error);
     if (status != VDISK_OK)
         close(descriptor);
     return status;
 }
 
-bool vdisk_file_posix_same(struct vdisk_file *a, struct vdisk_file *b)
+enum vdisk_status vdisk_host_open(const char *path, enum vdisk_open_mode mode,
+                                  struct vdisk_file **file, struct vdisk_error *error)
+{
+    return vdisk_file_posix_open(path, mode, true, file, error);
+}
+
+enum vdisk_status vdisk_host_remove(const char *path, struct vdisk_error *error)
+{
+    if (unlink(path) != 0)
+        return fail_errno(path, VDISK_NO_OFFSET, error);
+    return VDISK_OK;
+}
+
+enum vdisk_status vdisk_host_rename(const char *from, const char *to, struct vdisk_error *error)
+{
+    if (rename(from, to) != 0)
+        return fail_errno(to, VDISK_NO_OFFSET, error);
+    return VDISK_OK;
+}
+
+bool vdisk_host_same(struct vdisk_file *a, struct vdisk_file *b)
 {
     struct stat first, second;
 
