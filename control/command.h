@@ -1,0 +1,76 @@
+/*
+ * Commands and options. command_table.c is the one list of both; parsing, help and dispatch are
+ * made from it.
+ */
+#ifndef VIRTUALDISK_CONTROL_COMMAND_H
+#define VIRTUALDISK_CONTROL_COMMAND_H
+
+#include "exit_code.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum vdisk_option {
+    VDISK_OPTION_HELP,
+    VDISK_OPTION_JSON,
+    VDISK_OPTION_LETTER,
+    VDISK_OPTION_READ_ONLY,
+    VDISK_OPTION_ALL,
+    VDISK_OPTION_COUNT
+};
+
+struct vdisk_option_description {
+    const char *name;
+    const char *argument; /* NULL: the option takes none */
+    const char *text;
+};
+
+/* One command line, parsed. */
+struct vdisk_arguments {
+    const char *options[VDISK_OPTION_COUNT]; /* NULL: not given; "" when it takes no argument */
+    char **operands;                         /* the words that are no options */
+    int operand_count;
+};
+
+struct vdisk_command {
+    const char *name;
+    const char *usage; /* operands and options, as `help` shows them */
+    const char *summary;
+    const char *details; /* or NULL */
+    unsigned options;    /* bits 1 << VDISK_OPTION_... */
+    int operands_min;
+    int operands_max;
+    enum vdisk_exit (*run)(const struct vdisk_arguments *arguments);
+};
+
+extern const struct vdisk_option_description vdisk_options[VDISK_OPTION_COUNT];
+
+/* The index-th command, or NULL past the last. */
+const struct vdisk_command *vdisk_command_at(size_t index);
+const struct vdisk_command *vdisk_command_find(const char *name);
+
+/* argv[0] is the command's name. On failure a message was written. */
+bool vdisk_arguments_parse(const struct vdisk_command *command, int argc, char **argv,
+                           struct vdisk_arguments *arguments);
+
+static inline bool vdisk_arguments_has(const struct vdisk_arguments *arguments,
+                                       enum vdisk_option option)
+{
+    return arguments->options[option] != NULL;
+}
+
+/* What `help <command>` says. */
+void vdisk_help_command(const struct vdisk_command *command);
+
+/* argc and argv as main has them, in UTF-8. */
+int vdisk_control_main(int argc, char **argv);
+
+enum vdisk_exit vdisk_command_open(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_close(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_list(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_install(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_uninstall(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_help(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_version(const struct vdisk_arguments *arguments);
+
+#endif

@@ -1,0 +1,66 @@
+#include "command.h"
+#include "output.h"
+
+#include <string.h>
+
+static void print_overview(void)
+{
+    vdisk_output_text("Makes volumes of disk-image files.\n\n"
+                      "Usage: " VDISK_PROGRAM_NAME " <command> ...\n\n");
+    const struct vdisk_command *command;
+    for (size_t i = 0; (command = vdisk_command_at(i)) != NULL; i++)
+        vdisk_output_text("  %-10s %s\n", command->name, command->summary);
+    vdisk_output_text("\nTry '" VDISK_PROGRAM_NAME " help <command>' or '" VDISK_PROGRAM_NAME
+                      " help exit-codes'.\n");
+}
+
+static void print_exit_codes(void)
+{
+    vdisk_output_text("Exit codes:\n");
+    for (const struct vdisk_exit_description *exit = vdisk_exit_descriptions; exit->text != NULL;
+         exit++)
+        vdisk_output_text("  %3d  %s\n", (int)exit->code, exit->text);
+}
+
+static void print_options(const struct vdisk_command *command)
+{
+    if (command->options != 0)
+        vdisk_output_text("\nOptions:\n");
+    for (int i = 0; i < VDISK_OPTION_COUNT; i++) {
+        if ((command->options & (1u << i)) == 0)
+            continue;
+        const struct vdisk_option_description *option = &vdisk_options[i];
+        const char *argument = option->argument == NULL ? "" : option->argument;
+        int width = 22 - (int)strlen(option->name);
+        vdisk_output_text("  --%s %-*s %s\n", option->name, width, argument, option->text);
+    }
+}
+
+void vdisk_help_command(const struct vdisk_command *command)
+{
+    vdisk_output_text("Usage: " VDISK_PROGRAM_NAME " %s%s%s\n\n%s\n", command->name,
+                      command->usage[0] == '\0' ? "" : " ", command->usage, command->summary);
+    if (command->details != NULL)
+        vdisk_output_text("\n%s", command->details);
+    print_options(command);
+}
+
+enum vdisk_exit vdisk_command_help(const struct vdisk_arguments *arguments)
+{
+    if (arguments->operand_count == 0) {
+        print_overview();
+        return VDISK_EXIT_OK;
+    }
+    const char *topic = arguments->operands[0];
+    if (strcmp(topic, "exit-codes") == 0) {
+        print_exit_codes();
+        return VDISK_EXIT_OK;
+    }
+    const struct vdisk_command *command = vdisk_command_find(topic);
+    if (command == NULL) {
+        vdisk_output_message("there is no command '%s'", topic);
+        return VDISK_EXIT_USAGE;
+    }
+    vdisk_help_command(command);
+    return VDISK_EXIT_OK;
+}

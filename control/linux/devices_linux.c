@@ -1,0 +1,39 @@
+/* The commands that need the driver. */
+#include "command.h"
+#include "output.h"
+
+static enum vdisk_exit needs_windows(const char *command)
+{
+    vdisk_output_message("'%s' needs Windows or Wine: use " VDISK_PROGRAM_NAME ".exe", command);
+    return VDISK_EXIT_UNAVAILABLE;
+}
+
+enum vdisk_exit vdisk_command_open(const struct vdisk_arguments *arguments)
+{
+    (void)arguments;
+    return needs_windows("open");
+}
+
+enum vdisk_exit vdisk_command_close(const struct vdisk_arguments *arguments)
+{
+    (void)arguments;
+    return needs_windows("close");
+}
+
+enum vdisk_exit vdisk_command_list(const struct vdisk_arguments *arguments)
+{
+    (void)arguments;
+    return needs_windows("list");
+}
+
+enum vdisk_exit vdisk_command_install(const struct vdisk_arguments *arguments)
+{
+    (void)arguments;
+    return needs_windows("install");
+}
+
+enum vdisk_exit vdisk_command_uninstall(const struct vdisk_arguments *arguments)
+{
+    (void)arguments;
+    return needs_windows("uninstall");
+}
