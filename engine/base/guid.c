@@ -20,6 +20,45 @@ void vdisk_guid_to_text(const unsigned char guid[VDISK_GUID_BYTES], enum vdisk_g
     *text = '\0';
 }
 
+static bool parse_digit(char digit, unsigned char *value)
+{
+    if (digit >= '0' && digit <= '9')
+        *value = (unsigned char)(digit - '0');
+    else if (digit >= 'a' && digit <= 'f')
+        *value = (unsigned char)(digit - 'a' + 10);
+    else if (digit >= 'A' && digit <= 'F')
+        *value = (unsigned char)(digit - 'A' + 10);
+    else
+        return false;
+    return true;
+}
+
+bool vdisk_guid_from_text(const char *text, enum vdisk_guid_order order,
+                          unsigned char guid[VDISK_GUID_BYTES])
+{
+    unsigned char parsed[VDISK_GUID_BYTES];
+    size_t length = strlen(text);
+
+    if (length == VDISK_GUID_TEXT_BYTES + 1 && text[0] == '{' && text[length - 1] == '}') {
+        text++;
+        length -= 2;
+    }
+    if (length != VDISK_GUID_TEXT_BYTES - 1)
+        return false;
+    for (uint32_t index = 0; index < VDISK_GUID_BYTES; index++, text += 2) {
+        unsigned char high, low;
+
+        if ((index == 4 || index == 6 || index == 8 || index == 10) && *text++ != '-')
+            return false;
+        if (!parse_digit(text[0], &high) || !parse_digit(text[1], &low))
+            return false;
+        parsed[order == VDISK_GUID_LE ? le_position[index] : index] =
+            (unsigned char)(high << 4 | low);
+    }
+    memcpy(guid, parsed, VDISK_GUID_BYTES);
+    return true;
+}
+
 void vdisk_guid_make(unsigned char guid[VDISK_GUID_BYTES], enum vdisk_guid_order order)
 {
     const uint32_t version_byte = order == VDISK_GUID_LE ? 7 : 6;

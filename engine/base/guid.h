@@ -16,6 +16,10 @@ enum vdisk_guid_order { VDISK_GUID_LE, VDISK_GUID_BE };
 void vdisk_guid_to_text(const unsigned char guid[VDISK_GUID_BYTES], enum vdisk_guid_order order,
                         char text[VDISK_GUID_TEXT_BYTES]);
 
+/* Either case, with or without braces, nothing else. False, and no change, for any other text. */
+bool vdisk_guid_from_text(const char *text, enum vdisk_guid_order order,
+                          unsigned char guid[VDISK_GUID_BYTES]);
+
 /* A new random (version 4) identifier. */
 void vdisk_guid_make(unsigned char guid[VDISK_GUID_BYTES], enum vdisk_guid_order order);
 
