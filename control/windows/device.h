@@ -1,0 +1,76 @@
+/*
+ * The devices of the driver, as the commands see them.
+ *
+ * A function that returns an enum vdisk_exit says on stderr what went wrong when the code is not
+ * VDISK_EXIT_OK. Commands that add or remove devices do it between vdisk_devices_enter and
+ * vdisk_devices_leave.
+ */
+#ifndef VIRTUALDISK_CONTROL_DEVICE_H
+#define VIRTUALDISK_CONTROL_DEVICE_H
+
+#include "node.h"
+
+#include "exit_code.h"
+
+struct vdisk_json;
+
+/* A further file of an image: its name there, and where it was found. */
+struct vdisk_found_file {
+    wchar_t *name;
+    wchar_t *nt_path;
+};
+
+struct vdisk_device_parameters {
+    const wchar_t *path; /* from vdisk_device_path_resolve */
+    const char *format;
+    uint32_t flags; /* VIRTUALDISK_FLAG_... */
+    const struct vdisk_found_file *files;
+    size_t file_count;
+};
+
+struct vdisk_device {
+    wchar_t instance[MAX_DEVICE_ID_LEN];
+    wchar_t *nt_path;               /* of the image; NULL: unknown */
+    char *path;                     /* the same for people, UTF-8 */
+    wchar_t *volume_path;           /* of the volume's interface; NULL: not working */
+    char *volume_name;              /* "\\?\Volume{...}\", or the interface's path; UTF-8 */
+    wchar_t kernel_name[32];        /* "\Device\VirtualDisk-0" */
+    char letter[4];                 /* "V:", or "" */
+    struct virtualdisk_state state; /* zero when the device is not working */
+};
+
+struct vdisk_devices {
+    struct vdisk_device *items;
+    size_t count;
+};
+
+/* Waits until no other instance of this program changes devices. */
+enum vdisk_exit vdisk_devices_enter(void);
+void vdisk_devices_leave(void);
+
+enum vdisk_exit vdisk_devices_list(struct vdisk_devices *devices);
+void vdisk_devices_free(struct vdisk_devices *devices);
+
+/* NULL: none. `letter` is upper case. */
+struct vdisk_device *vdisk_devices_find_path(struct vdisk_devices *devices, const wchar_t *path);
+struct vdisk_device *vdisk_devices_find_letter(struct vdisk_devices *devices, char letter);
+
+static inline bool vdisk_device_is_working(const struct vdisk_device *device)
+{
+    return device->volume_path != NULL;
+}
+
+/*
+ * Makes a device and waits until its volume answers. Nothing is left behind on failure. What is
+ * known of it afterwards is found by vdisk_devices_list.
+ */
+enum vdisk_exit vdisk_device_add(const struct vdisk_device_parameters *parameters);
+
+/* Writes everything to the image, removes the letter and the device; waits until it is gone. */
+enum vdisk_exit vdisk_device_remove(struct vdisk_device *device);
+
+void vdisk_device_print(const struct vdisk_device *device);
+void vdisk_device_print_json(const struct vdisk_device *device, struct vdisk_json *json,
+                             const char *name);
+
+#endif

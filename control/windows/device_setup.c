@@ -1,0 +1,161 @@
+/* Root-enumerated devices, made and removed through SetupAPI. They return when the system does. */
+#include "backend.h"
+
+#include "device_path.h"
+#include "output.h"
+#include "package.h"
+#include "property.h"
+#include "virtualdisk/platform.h"
+
+#include <newdev.h>
+#include <shlwapi.h>
+#include <stdio.h>
+
+/* {71a27cdd-812a-11d0-bec7-08002be2092f}: the device class Volume. */
+static const GUID volume_class = {
+    0x71a27cdd, 0x812a, 0x11d0, {0xbe, 0xc7, 0x08, 0x00, 0x2b, 0xe2, 0x09, 0x2f}};
+
+/* "Root\VirtualDisk" and an id of this device alone, each with its NUL, and one more. */
+#define HARDWARE_ID_CHARS (2 * (sizeof(VIRTUALDISK_HARDWARE_ID) / sizeof(wchar_t)) + 20)
+
+struct hardware_ids {
+    wchar_t list[HARDWARE_ID_CHARS];
+    DWORD bytes;
+    const wchar_t *own; /* the second one */
+};
+
+static bool setup_is_available(void)
+{
+    return true;
+}
+
+static void make_hardware_ids(const wchar_t *id, struct hardware_ids *ids)
+{
+    wchar_t *cursor = ids->list;
+    *ids = (struct hardware_ids){0};
+    cursor += _snwprintf(cursor, HARDWARE_ID_CHARS, L"%ls", VIRTUALDISK_HARDWARE_ID) + 1;
+    ids->own = cursor;
+    cursor += _snwprintf(cursor, HARDWARE_ID_CHARS - (size_t)(cursor - ids->list), L"%ls_%ls",
+                         VIRTUALDISK_HARDWARE_ID, id) +
+              1;
+    ids->bytes = (DWORD)((size_t)(cursor + 1 - ids->list) * sizeof(*cursor));
+}
+
+/* Registers the node and gives it its parameters: the driver must find them when it starts. */
+static enum vdisk_exit register_node(const struct vdisk_device_parameters *parameters,
+                                     const struct hardware_ids *ids, struct vdisk_node_handle *node)
+{
+    struct vdisk_properties properties;
+    if (!SetupDiSetDeviceRegistryPropertyW(node->set, &node->info, SPDRP_HARDWAREID,
+                                           (const BYTE *)ids->list, ids->bytes) ||
+        !SetupDiCallClassInstaller(DIF_REGISTERDEVICE, node->set, &node->info))
+        return vdisk_backend_fail("the device could not be registered");
+    if (!vdisk_properties_make(parameters, &properties)) {
+        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+        return vdisk_backend_fail("the device's parameters");
+    }
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    if (!vdisk_properties_store(&properties, node->set, &node->info))
+        code = vdisk_backend_fail("the device's parameters could not be written");
+    else
+        vdisk_node_clear_problem(node);
+    vdisk_properties_free(&properties);
+    return code;
+}
+
+/* The device's own hardware id keeps this from touching those that are at work. */
+static enum vdisk_exit install_driver(const struct hardware_ids *ids)
+{
+    wchar_t *inf = vdisk_package_inf_path();
+    if (inf == NULL)
+        return VDISK_EXIT_UNAVAILABLE;
+    BOOL restart_needed = FALSE;
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    if (!UpdateDriverForPlugAndPlayDevicesW(NULL, ids->own, inf, 0, &restart_needed) &&
+        GetLastError() != ERROR_NO_MORE_ITEMS) { /* it has the driver already */
+        code = vdisk_backend_fail("the driver could not be installed");
+        if (code == VDISK_EXIT_FAILED)
+            code = VDISK_EXIT_UNAVAILABLE;
+    }
+    vdisk_free(inf);
+    return code;
+}
+
+static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t *instance);
+
+static enum vdisk_exit setup_add(const struct vdisk_device_parameters *parameters,
+                                 wchar_t instance[MAX_DEVICE_ID_LEN])
+{
+    wchar_t id[VDISK_INSTANCE_ID_CHARS];
+    struct hardware_ids ids;
+    struct vdisk_node_handle node = {.info = {.cbSize = sizeof(node.info)}};
+
+    vdisk_device_path_hash(parameters->path, id);
+    make_hardware_ids(id, &ids);
+    _snwprintf(instance, MAX_DEVICE_ID_LEN, L"%ls\\%ls", VIRTUALDISK_HARDWARE_ID, id);
+    node.set = SetupDiCreateDeviceInfoList(&volume_class, NULL);
+    if (node.set == INVALID_HANDLE_VALUE)
+        return vdisk_backend_fail("the device could not be made");
+    enum vdisk_exit code;
+    if (!SetupDiCreateDeviceInfoW(node.set, instance, &volume_class, VDISK_DEVICE_DESCRIPTION, NULL,
+                                  0, &node.info)) {
+        code = vdisk_backend_fail("the device could not be made");
+    } else {
+        code = register_node(parameters, &ids, &node);
+        if (code == VDISK_EXIT_OK)
+            code = install_driver(&ids);
+        if (code != VDISK_EXIT_OK)
+            remove_node(&node, instance);
+    }
+    SetupDiDestroyDeviceInfoList(node.set);
+    return code;
+}
+
+static bool call_remove(struct vdisk_node_handle *node)
+{
+    SP_REMOVEDEVICE_PARAMS parameters = {
+        .ClassInstallHeader = {sizeof(SP_CLASSINSTALL_HEADER), DIF_REMOVE},
+        .Scope = DI_REMOVEDEVICE_GLOBAL,
+    };
+    return SetupDiSetClassInstallParamsW(node->set, &node->info, &parameters.ClassInstallHeader,
+                                         sizeof(parameters)) &&
+           SetupDiCallClassInstaller(DIF_REMOVE, node->set, &node->info);
+}
+
+/* Where DIF_REMOVE does not exist, the stopped device is forgotten by deleting its key. */
+static bool delete_node_key(const wchar_t *instance)
+{
+    wchar_t key[MAX_DEVICE_ID_LEN + 64];
+    _snwprintf(key, sizeof(key) / sizeof(key[0]), L"SYSTEM\\CurrentControlSet\\Enum\\%ls",
+               instance);
+    LSTATUS status = (LSTATUS)SHDeleteKeyW(HKEY_LOCAL_MACHINE, key);
+    SetLastError((DWORD)status);
+    return status == ERROR_SUCCESS;
+}
+
+static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t *instance)
+{
+    enum vdisk_exit code = vdisk_backend_query_remove(node->info.DevInst);
+    if (code != VDISK_EXIT_OK || call_remove(node))
+        return code;
+    if (GetLastError() == ERROR_CALL_NOT_IMPLEMENTED && delete_node_key(instance))
+        return VDISK_EXIT_OK;
+    return vdisk_backend_fail("the device could not be removed");
+}
+
+static enum vdisk_exit setup_remove(const wchar_t *instance)
+{
+    struct vdisk_node_handle node;
+    if (!vdisk_node_open(instance, &node))
+        return vdisk_backend_fail("the device could not be opened for removal");
+    enum vdisk_exit code = remove_node(&node, instance);
+    vdisk_node_close(&node);
+    return code;
+}
+
+const struct vdisk_backend vdisk_backend_setup = {
+    .instance_prefix = L"ROOT\\",
+    .is_available = setup_is_available,
+    .add = setup_add,
+    .remove = setup_remove,
+};

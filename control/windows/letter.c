@@ -1,0 +1,150 @@
+#include "letter.h"
+
+#include "backend.h"
+#include "output.h"
+#include "virtualdisk/platform.h"
+
+#include <winioctl.h>
+
+/* mountmgr.h's names, without its dependence on the kernel's headers. */
+#define MOUNT_MANAGER_PATH    L"\\\\.\\MountPointManager"
+#define QUERY_AUTO_MOUNT_CODE CTL_CODE('m', 15, METHOD_BUFFERED, FILE_ANY_ACCESS)
+
+#define AUTOMATIC_WAIT_MILLI 15000
+#define POLL_INTERVAL_MILLI  50
+#define TARGET_CHARS         512
+
+bool vdisk_letter_parse(const char *text, bool alone, char *letter)
+{
+    char upper = (char)(text[0] & ~0x20);
+    if (upper < 'A' || upper > 'Z')
+        return false;
+    const char *rest = text + 1;
+    if (*rest == '\0' && !alone)
+        return false;
+    if (*rest == ':')
+        rest++;
+    if (rest > text + 1 && (*rest == '\\' || *rest == '/'))
+        rest++;
+    *letter = upper;
+    return *rest == '\0';
+}
+
+/* What a letter leads to, or "". */
+static void query_letter(char letter, wchar_t target[TARGET_CHARS])
+{
+    const wchar_t name[] = {(wchar_t)letter, L':', L'\0'};
+    if (QueryDosDeviceW(name, target, TARGET_CHARS) == 0)
+        target[0] = L'\0';
+}
+
+bool vdisk_letter_is_free(char letter)
+{
+    wchar_t target[TARGET_CHARS];
+    query_letter(letter, target);
+    return target[0] == L'\0';
+}
+
+char vdisk_letter_find(const wchar_t *kernel_name)
+{
+    wchar_t target[TARGET_CHARS];
+    for (char letter = 'A'; letter <= 'Z'; letter++) {
+        query_letter(letter, target);
+        if (_wcsicmp(target, kernel_name) == 0)
+            return letter;
+    }
+    return 0;
+}
+
+/* A: and B: are floppy disks to many programs, and C: the system. */
+static char first_free_letter(void)
+{
+    for (char letter = 'D'; letter <= 'Z'; letter++) {
+        if (vdisk_letter_is_free(letter))
+            return letter;
+    }
+    return 0;
+}
+
+/* Will the mount manager give a new volume a letter by itself? */
+static bool is_automatic(void)
+{
+    HANDLE manager = CreateFileW(MOUNT_MANAGER_PATH, 0, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+                                 OPEN_EXISTING, 0, NULL);
+    if (manager == INVALID_HANDLE_VALUE)
+        return false;
+    ULONG state = 0;
+    DWORD got = 0;
+    bool known =
+        DeviceIoControl(manager, QUERY_AUTO_MOUNT_CODE, NULL, 0, &state, sizeof(state), &got, NULL);
+    CloseHandle(manager);
+    return known && state != 0;
+}
+
+static char wait_for_automatic(const wchar_t *kernel_name)
+{
+    DWORD waited = 0;
+    char letter = vdisk_letter_find(kernel_name);
+    if (letter != 0 || !is_automatic())
+        return letter;
+    while (letter == 0 && waited < AUTOMATIC_WAIT_MILLI) {
+        Sleep(POLL_INTERVAL_MILLI);
+        waited += POLL_INTERVAL_MILLI;
+        letter = vdisk_letter_find(kernel_name);
+    }
+    return letter;
+}
+
+bool vdisk_letter_volume_name(const wchar_t *volume_path, wchar_t name[VDISK_VOLUME_NAME_CHARS])
+{
+    size_t length = wcslen(volume_path);
+    wchar_t *folder = vdisk_alloc_array(length + 2, sizeof(*folder));
+    if (folder == NULL)
+        return false;
+    memcpy(folder, volume_path, length * sizeof(*folder));
+    folder[length] = L'\\';
+    bool known = GetVolumeNameForVolumeMountPointW(folder, name, VDISK_VOLUME_NAME_CHARS);
+    vdisk_free(folder);
+    return known;
+}
+
+static bool move_mount_point(const wchar_t *volume_name, char from, char to)
+{
+    const wchar_t old_point[] = {(wchar_t)from, L':', L'\\', L'\0'};
+    const wchar_t new_point[] = {(wchar_t)to, L':', L'\\', L'\0'};
+    if (from != 0 && !DeleteVolumeMountPointW(old_point))
+        return false;
+    return SetVolumeMountPointW(new_point, volume_name);
+}
+
+static bool define_link(const wchar_t *kernel_name, char letter, DWORD flags)
+{
+    const wchar_t name[] = {(wchar_t)letter, L':', L'\0'};
+    return DefineDosDeviceW(DDD_RAW_TARGET_PATH | flags, name, kernel_name);
+}
+
+enum vdisk_exit vdisk_letter_assign(const struct vdisk_device *device, char wanted)
+{
+    char current = wait_for_automatic(device->kernel_name);
+    if (current != 0 && (wanted == 0 || wanted == current))
+        return VDISK_EXIT_OK;
+    char letter = wanted != 0 ? wanted : first_free_letter();
+    if (letter == 0) {
+        vdisk_output_message("no drive letter is free");
+        return VDISK_EXIT_FAILED;
+    }
+    wchar_t volume_name[VDISK_VOLUME_NAME_CHARS];
+    bool done = vdisk_letter_volume_name(device->volume_path, volume_name)
+                    ? move_mount_point(volume_name, current, letter)
+                    : define_link(device->kernel_name, letter, 0);
+    return done ? VDISK_EXIT_OK : vdisk_backend_fail("the drive letter could not be assigned");
+}
+
+void vdisk_letter_release(const struct vdisk_device *device)
+{
+    wchar_t volume_name[VDISK_VOLUME_NAME_CHARS];
+    if (device->letter[0] == '\0' || vdisk_letter_volume_name(device->volume_path, volume_name))
+        return;
+    define_link(device->kernel_name, device->letter[0],
+                DDD_REMOVE_DEFINITION | DDD_EXACT_MATCH_ON_REMOVE);
+}

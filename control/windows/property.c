@@ -1,0 +1,172 @@
+#include "property.h"
+
+#include "device.h"
+#include "device_path.h"
+#include "wide_win32.h"
+#include "virtualdisk/platform.h"
+
+#define PROPERTY_GUID ((GUID)VIRTUALDISK_PROPERTY_GUID)
+
+typedef BOOL WINAPI set_property_function(HDEVINFO set, SP_DEVINFO_DATA *info,
+                                          const DEVPROPKEY *key, DEVPROPTYPE type, const BYTE *data,
+                                          DWORD bytes, DWORD flags);
+typedef BOOL WINAPI get_property_function(HDEVINFO set, SP_DEVINFO_DATA *info,
+                                          const DEVPROPKEY *key, DEVPROPTYPE *type, BYTE *data,
+                                          DWORD bytes, DWORD *needed, DWORD flags);
+
+/* Functions that came with Windows Vista. */
+static void *find_setup_function(const char *name)
+{
+    return (void *)GetProcAddress(GetModuleHandleW(L"setupapi.dll"), name);
+}
+
+static size_t text_bytes(const wchar_t *text)
+{
+    return (wcslen(text) + 1) * sizeof(*text);
+}
+
+static void add_property(struct vdisk_properties *properties, DEVPROPID pid, DEVPROPTYPE type,
+                         const wchar_t *value_name, DWORD value_type, void *data, size_t bytes)
+{
+    properties->items[properties->count++] = (struct vdisk_property){
+        .key = {PROPERTY_GUID, pid},
+        .type = type,
+        .value_name = value_name,
+        .value_type = value_type,
+        .bytes = (DWORD)bytes,
+        .data = data,
+    };
+}
+
+static bool add_text(struct vdisk_properties *properties, DEVPROPID pid, const wchar_t *value_name,
+                     wchar_t *text)
+{
+    if (text == NULL)
+        return false;
+    properties->strings[properties->count] = text;
+    add_property(properties, pid, DEVPROP_TYPE_STRING, value_name, REG_SZ, text, text_bytes(text));
+    return true;
+}
+
+/* Pairs of a name and an NT path, one after the other, and an empty string at the end. */
+static wchar_t *join_files(const struct vdisk_found_file *files, size_t count, size_t *bytes)
+{
+    *bytes = sizeof(wchar_t);
+    for (size_t i = 0; i < count; i++)
+        *bytes += text_bytes(files[i].name) + text_bytes(files[i].nt_path);
+    wchar_t *list = vdisk_alloc(*bytes);
+    wchar_t *cursor = list;
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        memcpy(cursor, files[i].name, text_bytes(files[i].name));
+        cursor += wcslen(cursor) + 1;
+        memcpy(cursor, files[i].nt_path, text_bytes(files[i].nt_path));
+        cursor += wcslen(cursor) + 1;
+    }
+    return list;
+}
+
+static bool add_files(struct vdisk_properties *properties, const struct vdisk_found_file *files,
+                      size_t count)
+{
+    if (count == 0)
+        return true;
+    size_t bytes;
+    wchar_t *list = join_files(files, count, &bytes);
+    if (list == NULL)
+        return false;
+    properties->strings[properties->count] = list;
+    add_property(properties, VIRTUALDISK_PID_FILES, DEVPROP_TYPE_STRING_LIST,
+                 VIRTUALDISK_VALUE_FILES, REG_MULTI_SZ, list, bytes);
+    return true;
+}
+
+bool vdisk_properties_make(const struct vdisk_device_parameters *parameters,
+                           struct vdisk_properties *properties)
+{
+    *properties = (struct vdisk_properties){.flags = parameters->flags};
+    bool made = add_text(properties, VIRTUALDISK_PID_FILE_PATH, VIRTUALDISK_VALUE_FILE_PATH,
+                         vdisk_device_path_to_nt(parameters->path)) &&
+                add_text(properties, VIRTUALDISK_PID_FORMAT, VIRTUALDISK_VALUE_FORMAT,
+                         vdisk_wide_from_utf8(parameters->format)) &&
+                add_files(properties, parameters->files, parameters->file_count);
+    add_property(properties, VIRTUALDISK_PID_FLAGS, DEVPROP_TYPE_UINT32, VIRTUALDISK_VALUE_FLAGS,
+                 REG_DWORD, &properties->flags, sizeof(properties->flags));
+    if (!made)
+        vdisk_properties_free(properties);
+    return made;
+}
+
+void vdisk_properties_free(struct vdisk_properties *properties)
+{
+    for (size_t i = 0; i < VDISK_PROPERTY_COUNT; i++)
+        vdisk_free(properties->strings[i]);
+    *properties = (struct vdisk_properties){0};
+}
+
+static bool store_values(const struct vdisk_properties *properties, HDEVINFO set,
+                         SP_DEVINFO_DATA *info)
+{
+    HKEY key = SetupDiCreateDevRegKeyW(set, info, DICS_FLAG_GLOBAL, 0, DIREG_DEV, NULL, NULL);
+    if (key == INVALID_HANDLE_VALUE)
+        return false;
+    LSTATUS status = ERROR_SUCCESS;
+    for (size_t i = 0; status == ERROR_SUCCESS && i < properties->count; i++) {
+        const struct vdisk_property *item = &properties->items[i];
+        status =
+            RegSetValueExW(key, item->value_name, 0, item->value_type, item->data, item->bytes);
+    }
+    RegCloseKey(key);
+    SetLastError((DWORD)status);
+    return status == ERROR_SUCCESS;
+}
+
+bool vdisk_properties_store(const struct vdisk_properties *properties, HDEVINFO set,
+                            SP_DEVINFO_DATA *info)
+{
+    if (!store_values(properties, set, info))
+        return false;
+    set_property_function *set_property =
+        (set_property_function *)find_setup_function("SetupDiSetDevicePropertyW");
+    for (size_t i = 0; set_property != NULL && i < properties->count; i++) {
+        const struct vdisk_property *item = &properties->items[i];
+        if (!set_property(set, info, &item->key, item->type, item->data, item->bytes, 0))
+            return false;
+    }
+    return true;
+}
+
+wchar_t *vdisk_property_read_text(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid)
+{
+    get_property_function *get_property =
+        (get_property_function *)find_setup_function("SetupDiGetDevicePropertyW");
+    const DEVPROPKEY key = {PROPERTY_GUID, pid};
+    DEVPROPTYPE type;
+    DWORD bytes = 0;
+    if (get_property == NULL)
+        return NULL;
+    get_property(set, info, &key, &type, NULL, 0, &bytes, 0);
+    wchar_t *text = bytes == 0 ? NULL : vdisk_alloc(bytes + sizeof(*text));
+    if (text != NULL && get_property(set, info, &key, &type, (BYTE *)text, bytes, NULL, 0) &&
+        type == DEVPROP_TYPE_STRING)
+        return text;
+    vdisk_free(text);
+    return NULL;
+}
+
+wchar_t *vdisk_property_read_value(HDEVINFO set, SP_DEVINFO_DATA *info, const wchar_t *name)
+{
+    HKEY key = SetupDiOpenDevRegKey(set, info, DICS_FLAG_GLOBAL, 0, DIREG_DEV, KEY_QUERY_VALUE);
+    if (key == INVALID_HANDLE_VALUE)
+        return NULL;
+    DWORD type = 0, bytes = 0;
+    wchar_t *text = NULL;
+    if (RegQueryValueExW(key, name, NULL, &type, NULL, &bytes) == ERROR_SUCCESS && type == REG_SZ)
+        text = vdisk_alloc(bytes + sizeof(*text));
+    if (text != NULL &&
+        RegQueryValueExW(key, name, NULL, &type, (BYTE *)text, &bytes) != ERROR_SUCCESS) {
+        vdisk_free(text);
+        text = NULL;
+    }
+    RegCloseKey(key);
+    return text;
+}

@@ -1,0 +1,49 @@
+/*
+ * The parameters of a device (driver_abi.h) as device properties, and as values of its hardware
+ * key for systems that have no properties.
+ */
+#ifndef VIRTUALDISK_CONTROL_PROPERTY_H
+#define VIRTUALDISK_CONTROL_PROPERTY_H
+
+#include <windows.h>
+#include <devpropdef.h>
+#include <setupapi.h>
+#include <stdbool.h>
+
+#include "virtualdisk/driver_abi.h"
+
+/* One parameter in both forms. */
+struct vdisk_property {
+    DEVPROPKEY key;
+    DEVPROPTYPE type;
+    const wchar_t *value_name;
+    DWORD value_type; /* REG_... */
+    DWORD bytes;
+    void *data;
+};
+
+#define VDISK_PROPERTY_COUNT 4
+
+struct vdisk_device_parameters;
+
+struct vdisk_properties {
+    struct vdisk_property items[VDISK_PROPERTY_COUNT];
+    size_t count;
+    uint32_t flags;
+    wchar_t *strings[VDISK_PROPERTY_COUNT]; /* freed with the properties */
+};
+
+/* False: no memory. */
+bool vdisk_properties_make(const struct vdisk_device_parameters *parameters,
+                           struct vdisk_properties *properties);
+void vdisk_properties_free(struct vdisk_properties *properties);
+
+/* Writes all to the node's hardware key, and as properties where there are any. */
+bool vdisk_properties_store(const struct vdisk_properties *properties, HDEVINFO set,
+                            SP_DEVINFO_DATA *info);
+
+/* NULL: there is none, or no memory. Free with vdisk_free. */
+wchar_t *vdisk_property_read_text(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid);
+wchar_t *vdisk_property_read_value(HDEVINFO set, SP_DEVINFO_DATA *info, const wchar_t *name);
+
+#endif

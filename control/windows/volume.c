@@ -1,0 +1,141 @@
+#include "volume.h"
+
+#include "backend.h"
+#include "output.h"
+#include "virtualdisk/platform.h"
+
+#include <winioctl.h>
+#include <winternl.h>
+
+#define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+/* Someone may hold a file for a moment only: a search index, a virus scanner. */
+#define LOCK_ATTEMPTS       50
+#define LOCK_INTERVAL_MILLI 100
+
+static HANDLE open_device(const wchar_t *path, DWORD access)
+{
+    return CreateFileW(path, access, SHARE_ALL, NULL, OPEN_EXISTING, 0, NULL);
+}
+
+static bool control(HANDLE device, DWORD code, void *output, DWORD output_bytes, DWORD *got)
+{
+    return DeviceIoControl(device, code, NULL, 0, output, output_bytes, got, NULL);
+}
+
+/* The path behind the structure, when all of it is there. */
+static wchar_t *copy_path(const struct virtualdisk_state *answer, DWORD answer_bytes)
+{
+    uint32_t path_bytes = answer->path_bytes;
+    if (path_bytes % sizeof(wchar_t) != 0 || path_bytes > answer_bytes - sizeof(*answer))
+        return NULL;
+    wchar_t *path = vdisk_alloc(path_bytes + sizeof(*path));
+    if (path != NULL)
+        memcpy(path, answer + 1, path_bytes);
+    return path;
+}
+
+bool vdisk_volume_query(const wchar_t *control_path, struct virtualdisk_state *state,
+                        wchar_t **nt_path)
+{
+    const DWORD room = sizeof(*state) + VIRTUALDISK_PATH_CHARS * sizeof(wchar_t);
+    struct virtualdisk_state *answer = vdisk_alloc(room);
+    HANDLE device = open_device(control_path, GENERIC_READ);
+    DWORD got = 0;
+    bool answered = answer != NULL && device != INVALID_HANDLE_VALUE &&
+                    control(device, IOCTL_VIRTUALDISK_QUERY_STATE, answer, room, &got) &&
+                    got >= sizeof(*answer) && answer->version == VIRTUALDISK_ABI_VERSION;
+    if (answered) {
+        *state = *answer;
+        state->format[sizeof(state->format) - 1] = '\0';
+        *nt_path = copy_path(answer, got);
+    }
+    if (device != INVALID_HANDLE_VALUE)
+        CloseHandle(device);
+    vdisk_free(answer);
+    return answered;
+}
+
+static bool read_first_sector(HANDLE device, uint64_t length_bytes)
+{
+    DWORD bytes = length_bytes % 4096 == 0 ? 4096 : 512;
+    void *sector = VirtualAlloc(NULL, bytes, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+    OVERLAPPED start = {0};
+    DWORD got = 0;
+    bool done = sector != NULL && ReadFile(device, sector, bytes, &got, &start) && got == bytes;
+    if (sector != NULL)
+        VirtualFree(sector, 0, MEM_RELEASE);
+    return done;
+}
+
+bool vdisk_volume_answers(const wchar_t *volume_path)
+{
+    HANDLE device = open_device(volume_path, GENERIC_READ);
+    if (device == INVALID_HANDLE_VALUE)
+        return false;
+    GET_LENGTH_INFORMATION length = {0};
+    DWORD got;
+    bool answers = control(device, IOCTL_DISK_GET_LENGTH_INFO, &length, sizeof(length), &got) &&
+                   read_first_sector(device, (uint64_t)length.Length.QuadPart);
+    CloseHandle(device);
+    return answers;
+}
+
+static bool lock(HANDLE device)
+{
+    DWORD got;
+    for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+        if (control(device, FSCTL_LOCK_VOLUME, NULL, 0, &got))
+            return true;
+        if (GetLastError() != ERROR_ACCESS_DENIED)
+            return false;
+        Sleep(LOCK_INTERVAL_MILLI);
+    }
+    return false;
+}
+
+/* Without a file system (raw contents, or Wine) these requests reach the driver, or nobody. */
+static bool is_raw_answer(DWORD error)
+{
+    return error == ERROR_INVALID_FUNCTION || error == ERROR_NOT_SUPPORTED ||
+           error == ERROR_INVALID_PARAMETER;
+}
+
+enum vdisk_exit vdisk_volume_dismount(const struct vdisk_device *device)
+{
+    bool read_only = (device->state.flags & VIRTUALDISK_STATE_READ_ONLY) != 0;
+    HANDLE volume =
+        open_device(device->volume_path, GENERIC_READ | (read_only ? 0 : GENERIC_WRITE));
+    if (volume == INVALID_HANDLE_VALUE)
+        return vdisk_backend_fail("the volume could not be opened");
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    DWORD got;
+    if (!lock(volume) && !is_raw_answer(GetLastError())) {
+        vdisk_output_message("%s is in use: close the files and programs that use %s", device->path,
+                             device->letter[0] == '\0' ? "it" : device->letter);
+        code = VDISK_EXIT_BUSY;
+    } else if (!control(volume, FSCTL_DISMOUNT_VOLUME, NULL, 0, &got) &&
+               !is_raw_answer(GetLastError())) {
+        code = vdisk_backend_fail("the file system could not be dismounted");
+    } else if (!read_only && !FlushFileBuffers(volume)) {
+        vdisk_backend_fail("the last data could not be written to the image");
+        code = VDISK_EXIT_IO;
+    }
+    CloseHandle(volume);
+    return code;
+}
+
+bool vdisk_volume_exists(const wchar_t *kernel_name)
+{
+    UNICODE_STRING name;
+    OBJECT_ATTRIBUTES attributes;
+    IO_STATUS_BLOCK result;
+    HANDLE device;
+    RtlInitUnicodeString(&name, kernel_name);
+    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, NULL, NULL);
+    if (NtOpenFile(&device, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attributes, &result, SHARE_ALL,
+                   FILE_SYNCHRONOUS_IO_NONALERT) < 0)
+        return false;
+    NtClose(device);
+    return true;
+}

@@ -1,0 +1,23 @@
+/* The volume of a device: asked, flushed, dismounted. */
+#ifndef VIRTUALDISK_CONTROL_VOLUME_H
+#define VIRTUALDISK_CONTROL_VOLUME_H
+
+#include "device.h"
+
+/* Reads the state through the control interface, and the image's NT path (vdisk_free) with it. */
+bool vdisk_volume_query(const wchar_t *control_path, struct virtualdisk_state *state,
+                        wchar_t **nt_path);
+
+/* Does it tell its length, and can its first sector be read? */
+bool vdisk_volume_answers(const wchar_t *volume_path);
+
+/*
+ * Takes the volume from its file system: no file may be open on it (VDISK_EXIT_BUSY), everything
+ * is written to the image. What goes wrong is said.
+ */
+enum vdisk_exit vdisk_volume_dismount(const struct vdisk_device *device);
+
+/* Is there still a device of this name ("\Device\VirtualDisk-0")? */
+bool vdisk_volume_exists(const wchar_t *kernel_name);
+
+#endif
