@@ -15,6 +15,7 @@ enum vdisk_status vdisk_file_init(struct vdisk_file *file, const struct vdisk_fi
     file->alignment_bytes = alignment_bytes;
     file->read_only = read_only;
     file->bounce = NULL;
+    atomic_init(&file->whole_units, 0);
     if (alignment_bytes > 1) {
         file->bounce = vdisk_alloc(BOUNCE_BYTES);
         if (file->bounce == NULL)
@@ -172,20 +173,49 @@ static enum vdisk_status check_writable(struct vdisk_file *file, struct vdisk_er
     return VDISK_OK;
 }
 
+static uint32_t whole_units(const struct vdisk_file *file, uint64_t size_bytes)
+{
+    return (uint32_t)vdisk_min_u64(size_bytes / file->alignment_bytes, UINT32_MAX);
+}
+
+/* Does the file surely reach to end_bytes? Without a lock, and without asking the host. */
+static bool is_known_inside(struct vdisk_file *file, uint64_t end_bytes)
+{
+    return file->bounce == NULL ||
+           end_bytes / file->alignment_bytes <=
+               atomic_load_explicit(&file->whole_units, memory_order_relaxed);
+}
+
+/* Under the lock: an aligned write that may extend the file. */
+static enum vdisk_status write_at_end(struct vdisk_file *file, uint64_t offset_bytes,
+                                      const void *buffer, size_t length_bytes,
+                                      struct vdisk_error *error)
+{
+    uint64_t file_bytes;
+    enum vdisk_status status = file->ops->get_size(file, &file_bytes, error);
+
+    if (status != VDISK_OK)
+        return status;
+    atomic_store_explicit(&file->whole_units, whole_units(file, file_bytes), memory_order_relaxed);
+    return file->ops->write(file, offset_bytes, buffer, length_bytes, error);
+}
+
 enum vdisk_status vdisk_file_write(struct vdisk_file *file, uint64_t offset_bytes,
                                    const void *buffer, size_t length_bytes,
                                    struct vdisk_error *error)
 {
+    const bool aligned = transfer_is_aligned(file, offset_bytes, buffer, length_bytes);
     enum vdisk_status status = check_writable(file, error);
 
     if (status == VDISK_OK)
         status = check_transfer(file, offset_bytes, length_bytes, error);
     if (status != VDISK_OK || length_bytes == 0)
         return status;
-    if (transfer_is_aligned(file, offset_bytes, buffer, length_bytes))
+    if (aligned && is_known_inside(file, offset_bytes + length_bytes))
         return file->ops->write(file, offset_bytes, buffer, length_bytes, error);
     vdisk_mutex_lock(&file->bounce_lock);
-    status = write_bounced(file, offset_bytes, buffer, length_bytes, error);
+    status = aligned ? write_at_end(file, offset_bytes, buffer, length_bytes, error)
+                     : write_bounced(file, offset_bytes, buffer, length_bytes, error);
     vdisk_mutex_unlock(&file->bounce_lock);
     return status;
 }
@@ -211,7 +241,14 @@ enum vdisk_status vdisk_file_set_size(struct vdisk_file *file, uint64_t size_byt
     if (size_bytes > INT64_MAX)
         return vdisk_fail(error, VDISK_OUT_OF_RANGE, file->name, NULL, size_bytes,
                           "the size is more than a file can have");
-    return file->ops->set_size(file, size_bytes, error);
+    if (file->bounce == NULL)
+        return file->ops->set_size(file, size_bytes, error);
+    vdisk_mutex_lock(&file->bounce_lock);
+    if (whole_units(file, size_bytes) < atomic_load(&file->whole_units))
+        atomic_store(&file->whole_units, whole_units(file, size_bytes));
+    status = file->ops->set_size(file, size_bytes, error);
+    vdisk_mutex_unlock(&file->bounce_lock);
+    return status;
 }
 
 enum vdisk_status vdisk_file_punch(struct vdisk_file *file, uint64_t offset_bytes,

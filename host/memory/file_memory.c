@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
-#define PIECE_BYTES ((uint64_t)65536)
+#define PIECE_BYTES   ((uint64_t)65536)
+#define LIMIT_DEFAULT ((uint64_t)1 << 42)
 
 struct vdisk_memory_store {
     struct vdisk_mutex lock; /* protects all below */
+    uint64_t limit_bytes;
     uint64_t size_bytes;
     uint64_t piece_count; /* length of pieces */
     unsigned char **pieces;
@@ -26,9 +28,18 @@ struct vdisk_memory_store *vdisk_memory_store_create(void)
 {
     struct vdisk_memory_store *store = vdisk_alloc(sizeof *store);
 
-    if (store != NULL)
-        vdisk_mutex_init(&store->lock);
+    if (store == NULL)
+        return NULL;
+    store->limit_bytes = LIMIT_DEFAULT;
+    vdisk_mutex_init(&store->lock);
     return store;
+}
+
+void vdisk_memory_store_set_limit(struct vdisk_memory_store *store, uint64_t limit_bytes)
+{
+    vdisk_mutex_lock(&store->lock);
+    store->limit_bytes = limit_bytes;
+    vdisk_mutex_unlock(&store->lock);
 }
 
 void vdisk_memory_store_destroy(struct vdisk_memory_store *store)
@@ -57,6 +68,8 @@ static bool store_reserve(struct vdisk_memory_store *store, uint64_t size_bytes)
     const uint64_t count = vdisk_div_up(size_bytes, PIECE_BYTES);
     unsigned char **pieces;
 
+    if (size_bytes > store->limit_bytes)
+        return false;
     if (count <= store->piece_count)
         return true;
     pieces = realloc(store->pieces, (size_t)(count + count / 2) * sizeof *pieces);
@@ -79,6 +92,7 @@ struct vdisk_memory_store *vdisk_memory_store_clone(struct vdisk_memory_store *s
     }
     vdisk_mutex_lock(&store->lock);
     copy->size_bytes = store->size_bytes;
+    copy->limit_bytes = store->limit_bytes;
     for (uint64_t index = 0; index < vdisk_div_up(store->size_bytes, PIECE_BYTES); index++) {
         if (store->pieces[index] == NULL)
             continue;

@@ -12,6 +12,8 @@
 #include "virtualdisk/status.h"
 #include "virtualdisk/platform.h"
 
+#include <stdatomic.h>
+
 struct vdisk_file;
 
 /* What a stretch of a file holds. */
@@ -73,10 +75,12 @@ struct vdisk_file {
 
     /*
      * For transfers that are not aligned. Two writes that share a host sector are both unaligned
-     * there, so one lock serialises every read-modify-write.
+     * there, so one lock serialises every read-modify-write. A write of whole sectors at the end
+     * is cut back to the exact size afterwards, so whatever extends the file takes the lock, too.
      */
     struct vdisk_mutex bounce_lock;
-    unsigned char *bounce; /* protected by bounce_lock; NULL when alignment_bytes is 1 */
+    unsigned char *bounce;   /* protected by bounce_lock; NULL when alignment_bytes is 1 */
+    atomic_uint whole_units; /* the file has at least so many aligned units: no need to ask */
 };
 
 /* For hosts: prepares the common part. `name` is not copied. */
