@@ -456,7 +456,8 @@ static enum vdisk_status open_one(struct vdisk_file *file, const struct vdisk_op
         vdisk_file_close(file);
         return status;
     }
-    image->guard_magic = options->format == NULL && format->probe == NULL;
+    image->guard_magic =
+        (options->guard_magic || options->format == NULL) && format->probe == NULL;
     status = format->open(image, options, error);
     if (status == VDISK_OK && (format->capabilities & VDISK_CAN_WRITE) == 0)
         image->disk.read_only = true;

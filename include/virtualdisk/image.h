@@ -58,6 +58,7 @@ struct vdisk_open_options {
     const char *snapshot; /* QCOW2: name or id of the internal snapshot to read; else NULL */
     struct vdisk_file_finder *finder; /* NULL: an image that needs further files is refused */
     bool read_only;
+    bool guard_magic;    /* `format` was chosen by an earlier probe, not by a person */
     bool without_parent; /* leave the chain closed: what is not in the image fails to read */
     bool for_check;      /* open as far as possible, read-only, so that check can speak */
 };
