@@ -8,6 +8,7 @@
 #include "host/ntkernel/ntkernel.h"
 #include "host/ntkernel/flush_ntkernel.h"
 #include "engine/base/checked.h"
+#include "engine/base/utf16.h"
 
 #define EVENT_SLOTS   16
 #define EVENTS_MADE   8 /* when the file is opened */
@@ -27,6 +28,19 @@ struct ntkernel_file {
 static struct ntkernel_file *ntkernel_of(struct vdisk_file *file)
 {
     return (struct ntkernel_file *)file;
+}
+
+char *vdisk_utf8_from_unicode(const UNICODE_STRING *name)
+{
+    static const char not_unicode[] = "?";
+    const size_t unit_count = name->Length / sizeof(WCHAR);
+    const size_t text_bytes = unit_count * 3 + sizeof(not_unicode); /* the most that can be */
+    char *text = vdisk_alloc(text_bytes);
+
+    if (text != NULL &&
+        !vdisk_utf16_to_utf8(name->Buffer, unit_count, VDISK_UTF16_LE, text, text_bytes))
+        memcpy(text, not_unicode, sizeof(not_unicode));
+    return text;
 }
 
 static NTSTATUS event_create(HANDLE *event)

@@ -30,9 +30,9 @@ enum vdisk_status vdisk_status_from_ntstatus(NTSTATUS native);
 NTSTATUS vdisk_error_to_ntstatus(_In_ const struct vdisk_error *error);
 
 /*
- * UTF-8 of UTF-16 as a new string (vdisk_free), or NULL when there is no memory. What is not valid
- * UTF-16 becomes U+FFFD.
+ * A name for messages and comparisons: UTF-8 of UTF-16 as new text (vdisk_free), or NULL when there
+ * is no memory. A name that is not Unicode becomes "?", which no file has.
  */
-char *vdisk_utf8_from_unicode(_In_ const UNICODE_STRING *text);
+char *vdisk_utf8_from_unicode(_In_ const UNICODE_STRING *name);
 
 #endif
