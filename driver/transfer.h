@@ -1,0 +1,22 @@
+/* One request that needs the image: read, write, verify, flush. */
+#ifndef VIRTUALDISK_DRIVER_TRANSFER_H
+#define VIRTUALDISK_DRIVER_TRANSFER_H
+
+#include "driver/device.h"
+
+/* As which an IRP_MJ_FLUSH_BUFFERS travels through the queues; only the kernel can send it. */
+#define VD_IOCTL_INTERNAL_FLUSH                                                                    \
+    CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0xf00, METHOD_NEITHER, FILE_ANY_ACCESS)
+
+/*
+ * Serves and completes the request, by a worker. `Error` is memory for the engine's words.
+ */
+_IRQL_requires_(PASSIVE_LEVEL) VOID
+    VdTransferServe(_Inout_ VD_DEVICE *Device, _In_ WDFREQUEST Request,
+                    _Inout_ struct vdisk_error *Error);
+
+/* Completes a request that no worker has had: it leaves the queue without being served. */
+_IRQL_requires_max_(DISPATCH_LEVEL) VOID
+    VdTransferRefuse(_Inout_ VD_DEVICE *Device, _In_ WDFREQUEST Request, _In_ NTSTATUS Status);
+
+#endif

@@ -1,0 +1,70 @@
+#include "driver/volume.h"
+
+#define USUAL_HEADS           255u
+#define USUAL_SECTORS         63u
+#define MEGABYTE_HEADS        64u
+#define MEGABYTE_SECTORS      32u
+#define FNV_PRIME             0x100000001b3ull
+#define FNV_BASIS             0xcbf29ce484222325ull
+#define SECOND_BASIS          0x6c62272e07bb0142ull
+#define HASH_BYTES            8u
+#define GUID_VERSION_BYTE     7u /* of a GUID in memory: the high byte of Data3 */
+#define GUID_VARIANT_BYTE     8u
+#define GUID_VERSION_OWN_WAYS 0x80u /* RFC 9562, version 8 */
+
+static uint32_t LargestDivisor(uint64_t Value, uint32_t Limit)
+{
+    uint32_t Divisor = Limit;
+
+    while (Value % Divisor != 0)
+        Divisor--;
+    return Divisor;
+}
+
+VD_GEOMETRY VdVolumeGeometry(const VD_VOLUME *Volume)
+{
+    const uint64_t SectorCount = Volume->SizeBytes / Volume->LogicalSectorBytes;
+    VD_GEOMETRY Geometry;
+
+    if (SectorCount % (USUAL_HEADS * USUAL_SECTORS) == 0) {
+        Geometry.TracksPerCylinder = USUAL_HEADS;
+        Geometry.SectorsPerTrack = USUAL_SECTORS;
+    } else if (SectorCount % (MEGABYTE_HEADS * MEGABYTE_SECTORS) == 0) {
+        Geometry.TracksPerCylinder = MEGABYTE_HEADS;
+        Geometry.SectorsPerTrack = MEGABYTE_SECTORS;
+    } else {
+        Geometry.SectorsPerTrack = LargestDivisor(SectorCount, USUAL_SECTORS);
+        Geometry.TracksPerCylinder =
+            LargestDivisor(SectorCount / Geometry.SectorsPerTrack, USUAL_HEADS);
+    }
+    Geometry.Cylinders = SectorCount / Geometry.SectorsPerTrack / Geometry.TracksPerCylinder;
+    return Geometry;
+}
+
+/* FNV-1a over the path with its case folded. */
+static uint64_t HashPath(const VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit), uint64_t Hash)
+{
+    for (uint32_t i = 0; i < Volume->PathBytes / sizeof(uint16_t); i++) {
+        const uint16_t Unit = Upcase(Volume->Path[i]);
+
+        Hash = (Hash ^ (Unit & 0xffu)) * FNV_PRIME;
+        Hash = (Hash ^ (Unit >> 8)) * FNV_PRIME;
+    }
+    return Hash;
+}
+
+void VdVolumeIdentify(VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit))
+{
+    const uint64_t First = HashPath(Volume, Upcase, FNV_BASIS);
+    const uint64_t Second = HashPath(Volume, Upcase, SECOND_BASIS);
+
+    for (uint32_t i = 0; i < HASH_BYTES; i++) {
+        Volume->Identity[i] = (uint8_t)(First >> (i * 8));
+        Volume->Identity[HASH_BYTES + i] = (uint8_t)(Second >> (i * 8));
+    }
+    /* It also serves as a GUID. */
+    Volume->Identity[GUID_VERSION_BYTE] =
+        (uint8_t)((Volume->Identity[GUID_VERSION_BYTE] & 0x0fu) | GUID_VERSION_OWN_WAYS);
+    Volume->Identity[GUID_VARIANT_BYTE] =
+        (uint8_t)((Volume->Identity[GUID_VARIANT_BYTE] & 0x3fu) | 0x80u);
+}
