@@ -1,0 +1,118 @@
+#!/bin/sh
+# The whole job in front of the reader: a file becomes a Windows volume, is used, and is a file
+# again; tools that know nothing of this project say whether everything is there.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+windows=$root/build/windows-x64
+work=$root/build/demo
+session=$root/wine/session
+VIRTUALDISK_WINE_DIR=${VIRTUALDISK_WINE_DIR:-$root/build/wine}
+export VIRTUALDISK_WINE_DIR
+
+bold='' dim='' green='' red='' plain=''
+if [ -t 1 ]; then
+    bold=$(printf '\033[1m') dim=$(printf '\033[2m') green=$(printf '\033[32m')
+    red=$(printf '\033[31m') plain=$(printf '\033[0m')
+fi
+
+current='starting'
+finish() {
+    status=$?
+    "$session" stop || true
+    [ $status -eq 0 ] ||
+        printf '\n%sThe demo stopped at: %s%s\n(The drivers'\'' log is %s/session.log)\n' \
+            "$red" "$current" "$plain" "$VIRTUALDISK_WINE_DIR" >&2
+}
+trap finish EXIT
+
+chapter() {
+    current=$1
+    printf '\n%s%s%s\n' "$bold" "$1" "$plain"
+}
+
+# Says what is done, and does it.
+show() {
+    printf '%s  $ %s%s\n' "$dim" "$1" "$plain"
+    shift
+    "$@"
+}
+
+verified() {
+    printf '  %sok%s  %s\n' "$green" "$plain" "$1"
+}
+
+in_wine() {
+    "$session" run "$@"
+}
+
+indent() {
+    sed 's/^/  /' "$1"
+}
+
+# The utility's answer goes through a file, so that its exit status is not lost in a pipe.
+control() {
+    in_wine "$windows/VirtualDiskControl.exe" "$@" >"$work/answer"
+    indent "$work/answer"
+}
+
+volume() {
+    in_wine "$windows/demo/demo_volume.exe" "$@"
+}
+
+as_windows_path() {
+    "$session" path "$1"
+}
+
+rm -rf "$work"
+mkdir -p "$work"
+cd "$work"
+image=$(as_windows_path "$work/disk.img")
+
+chapter 'A Windows session, in Wine'
+"$session" start
+verified 'services are running; VirtualDisk.sys will be loaded by them, on our KMDF runtime'
+
+chapter '1. A file becomes a volume'
+show 'VirtualDiskControl open disk.img 100 --letter V:' control open "$image" 100 --letter V:
+[ "$(stat -c %s disk.img)" -eq 104857600 ]
+verified 'disk.img is there, 104857600 bytes'
+
+chapter '2. What Windows gets to know about it'
+show 'VirtualDiskControl list' control list
+show 'ioctls to \\.\V:' volume ask V:
+
+chapter '3. A FAT file system, written through \\.\V:'
+show 'format V:' volume format V: DEMO
+
+chapter '4. Files in and out, through \\.\V:'
+cp "$root/LICENSE" license.txt
+head -c 3000000 /dev/urandom >random.bin
+show 'copy LICENSE V:\LICENSE.TXT' volume put V: "$(as_windows_path "$work/license.txt")" LICENSE.TXT
+show 'copy random.bin V:\RANDOM.BIN' volume put V: "$(as_windows_path "$work/random.bin")" RANDOM.BIN
+show 'copy V:\RANDOM.BIN back.bin' volume get V: RANDOM.BIN "$(as_windows_path "$work/back.bin")"
+cmp random.bin back.bin
+verified 'what was read back is what was written'
+
+chapter '5. The volume becomes a file again'
+show 'VirtualDiskControl close disk.img' control close "$image"
+show 'VirtualDiskControl list' control list
+if in_wine "$windows/demo/demo_volume.exe" ask V: >/dev/null 2>&1; then
+    echo 'V: still answers' >&2
+    exit 1
+fi
+verified 'V: is gone'
+
+chapter '6. The judgement of tools that know nothing of us'
+show 'fsck.vfat -n disk.img' sh -c 'fsck.vfat -n disk.img >fsck.txt 2>&1'
+indent fsck.txt
+verified 'the file system is clean'
+show 'mdir -i disk.img' sh -c 'mdir -i disk.img :: >mdir.txt'
+indent mdir.txt
+mcopy -n -i disk.img ::LICENSE.TXT license.out
+mcopy -n -i disk.img ::RANDOM.BIN random.out
+cmp license.txt license.out
+cmp random.bin random.out
+verified 'mtools copies both files out of the image; they are byte for byte what went in'
+
+printf '\n%sEvery step was verified.%s\n' "$green" "$plain"
