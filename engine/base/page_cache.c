@@ -12,7 +12,8 @@
 
 /*
  * A slot is a sequence lock: `sequence` is odd while its key or words change. A reader copies what
- * it wants and looks whether the sequence stayed; nobody waits for a reader.
+ * it wants and looks whether the sequence stayed; nobody waits for a reader. Key and words are
+ * stored with release and loaded with acquire: who sees a new one also sees the odd sequence.
  */
 struct page_slot {
     atomic_uint sequence;
@@ -57,8 +58,8 @@ static void slot_end_change(struct page_slot *slot)
 
 static void slot_set_key(struct page_slot *slot, uint64_t key)
 {
-    atomic_store_explicit(&slot->key_low, (uint32_t)key, memory_order_relaxed);
-    atomic_store_explicit(&slot->key_high, (uint32_t)(key >> 32), memory_order_relaxed);
+    atomic_store_explicit(&slot->key_low, (uint32_t)key, memory_order_release);
+    atomic_store_explicit(&slot->key_high, (uint32_t)(key >> 32), memory_order_release);
 }
 
 static void slot_copy_out(struct page_slot *slot, uint32_t byte_in_page, unsigned char *data,
@@ -80,7 +81,7 @@ static void slot_copy_in(struct page_slot *slot, uint32_t byte_in_page, const un
 
         memcpy(&word, data + done, WORD_BYTES);
         atomic_store_explicit(&slot->words[(byte_in_page + done) / WORD_BYTES], word,
-                              memory_order_relaxed);
+                              memory_order_release);
     }
 }
 
@@ -222,26 +223,39 @@ static enum vdisk_status fetch_slot(struct vdisk_page_cache *cache, uint64_t pag
     return install_scratch(cache, page_offset_bytes, slot, error);
 }
 
+/* With the lock held. A page for which the cache has no room is read all the same. */
+static enum vdisk_status load_slow(struct vdisk_page_cache *cache, uint64_t page_offset_bytes,
+                                   uint32_t byte_in_page, void *data, uint32_t length_bytes,
+                                   struct vdisk_error *error)
+{
+    struct page_slot *slot = find_slot(cache, page_offset_bytes);
+    enum vdisk_status status;
+
+    if (slot == NULL) {
+        status = read_page(cache, page_offset_bytes, error);
+        if (status != VDISK_OK)
+            return status;
+        if (install_scratch(cache, page_offset_bytes, &slot, NULL) != VDISK_OK) {
+            memcpy(data, cache->scratch + byte_in_page, length_bytes);
+            return VDISK_OK;
+        }
+    }
+    slot_copy_out(slot, byte_in_page, data, length_bytes);
+    atomic_store_explicit(&slot->used, 1, memory_order_relaxed);
+    return VDISK_OK;
+}
+
 enum vdisk_status vdisk_page_cache_load(struct vdisk_page_cache *cache, uint64_t page_offset_bytes,
                                         uint32_t byte_in_page, void *data, uint32_t length_bytes,
                                         struct vdisk_error *error)
 {
-    struct page_slot *slot;
     enum vdisk_status status =
         check_access(cache, page_offset_bytes, byte_in_page, length_bytes, error);
 
     if (status != VDISK_OK || try_load(cache, page_offset_bytes, byte_in_page, data, length_bytes))
         return status;
     vdisk_mutex_lock(&cache->lock);
-    status = fetch_slot(cache, page_offset_bytes, &slot, error);
-    if (status == VDISK_OK) {
-        slot_copy_out(slot, byte_in_page, data, length_bytes);
-        atomic_store_explicit(&slot->used, 1, memory_order_relaxed);
-    } else if (status == VDISK_NO_SPACE) {
-        /* Every slot of the set is dirty, but the page was read. */
-        memcpy(data, cache->scratch + byte_in_page, length_bytes);
-        status = VDISK_OK;
-    }
+    status = load_slow(cache, page_offset_bytes, byte_in_page, data, length_bytes, error);
     vdisk_mutex_unlock(&cache->lock);
     return status;
 }
