@@ -16,6 +16,7 @@ struct file_posix {
     struct vdisk_file file; /* first */
     int descriptor;
     char *path;
+    atomic_bool flush_failed;
 };
 
 static struct file_posix *posix_of(struct vdisk_file *file)
@@ -115,11 +116,19 @@ static enum vdisk_status file_posix_write(struct vdisk_file *file, uint64_t offs
     return VDISK_OK;
 }
 
+/*
+ * Linux reports a failed write-back once and may drop the pages: the next fdatasync would succeed
+ * although data was lost. So a file whose flush failed once never claims to be flushed again.
+ */
 static enum vdisk_status file_posix_flush(struct vdisk_file *file, struct vdisk_error *error)
 {
-    if (fdatasync(posix_of(file)->descriptor) != 0)
-        return fail_errno(file->name, VDISK_NO_OFFSET, error);
-    return VDISK_OK;
+    if (atomic_load(&posix_of(file)->flush_failed))
+        return vdisk_fail(error, VDISK_IO, file->name, NULL, VDISK_NO_OFFSET,
+                          "an earlier flush failed, and what was written may be lost");
+    if (fdatasync(posix_of(file)->descriptor) == 0)
+        return VDISK_OK;
+    atomic_store(&posix_of(file)->flush_failed, true);
+    return fail_errno(file->name, VDISK_NO_OFFSET, error);
 }
 
 static enum vdisk_status file_posix_get_size(struct vdisk_file *file, uint64_t *size_bytes,
@@ -158,29 +167,29 @@ static enum vdisk_status file_posix_get_range(struct vdisk_file *file, uint64_t 
                                               struct vdisk_error *error)
 {
     const int descriptor = posix_of(file)->descriptor;
-    off_t edge = lseek(descriptor, (off_t)offset_bytes, SEEK_DATA);
-    uint64_t size;
-    enum vdisk_status status = file_posix_get_size(file, &size, error);
+    uint64_t end;
+    off_t edge;
+    enum vdisk_status status = file_posix_get_size(file, &end, error);
 
     if (status != VDISK_OK)
         return status;
-    if (edge < 0 && errno != ENXIO)
-        return fail_errno(file->name, offset_bytes, error);
-    if (edge < 0) { /* no data up to the end */
-        *range = VDISK_FILE_HOLE;
-        *length_bytes = size - offset_bytes;
-        return VDISK_OK;
-    }
-    if ((uint64_t)edge > offset_bytes) {
-        *range = VDISK_FILE_HOLE;
-        *length_bytes = (uint64_t)edge - offset_bytes;
-        return VDISK_OK;
-    }
-    edge = lseek(descriptor, (off_t)offset_bytes, SEEK_HOLE);
-    if (edge < 0)
-        return fail_errno(file->name, offset_bytes, error);
+    if (offset_bytes >= end)
+        return vdisk_fail(error, VDISK_OUT_OF_RANGE, file->name, NULL, offset_bytes, NULL);
     *range = VDISK_FILE_DATA;
-    *length_bytes = (uint64_t)edge - offset_bytes;
+    edge = lseek(descriptor, (off_t)offset_bytes, SEEK_DATA);
+    if (edge < 0 && errno == ENXIO) { /* no data up to the end */
+        *range = VDISK_FILE_HOLE;
+    } else if (edge >= 0 && (uint64_t)edge > offset_bytes) {
+        *range = VDISK_FILE_HOLE;
+        end = (uint64_t)edge;
+    } else if (edge >= 0) {
+        edge = lseek(descriptor, (off_t)offset_bytes, SEEK_HOLE);
+        if (edge > 0)
+            end = (uint64_t)edge;
+    } else if (errno != EINVAL) { /* what knows no holes, such as a block device, is all data */
+        return fail_errno(file->name, offset_bytes, error);
+    }
+    *length_bytes = end - offset_bytes;
     return VDISK_OK;
 }
 
