@@ -1,8 +1,10 @@
 /* The table of formats: a new one is added here. */
 #include "engine/format/format.h"
 #include "engine/format/raw.h"
+#include "engine/format/vhd/vhd.h"
 
 const struct vdisk_format *const vdisk_formats[] = {
+    &vdisk_format_vhd, /* first: its guests write where the others have their magic */
     &vdisk_format_raw, /* claims nothing: what no other format claims is raw */
     NULL,
 };
