@@ -5,7 +5,7 @@ test_presets  := linux linux-asan linux-tsan windows-x64 windows-x86
 jobs          := $(shell nproc)
 
 .DEFAULT_GOAL := all
-.PHONY: all help dependencies test demo bench clean format
+.PHONY: all help dependencies test demo bench package clean format
 
 all: dependencies $(presets:%=build-%) ## build the utility and the driver for Linux, x64 and x86
 
@@ -32,6 +32,10 @@ demo: build-linux build-windows-x64 ## open a disk image as a volume in Wine, st
 
 bench: build-linux build-windows-x64 ## measure, as ratios within one run
 	@tests/bench/run.sh
+
+package: build-windows-x64 build-windows-x86 ## make driver packages signed for testing
+	@for arch in x64 x86; do \
+	    cmake --build --preset windows-$$arch --target signed_package || exit 1; done
 
 format: ## format all sources in place
 	@clang-format -i $$(git ls-files '*.c' '*.h')
