@@ -1,0 +1,47 @@
+#!/bin/sh
+# Measures, as ratios within one run: the volume against a minimal WDM RAM disk and a plain file, in
+# one Wine session; then the engine's formats against the file under them.
+#
+#   tests/bench/run.sh [--quick]
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+windows=$root/build/windows-x64
+work=$root/build/bench
+session=$root/wine/session
+seconds=0.2
+[ "${1:-}" != --quick ] || seconds=0.05
+
+trap '"$session" stop' EXIT
+rm -rf "$work"
+mkdir -p "$work"
+"$session" start
+
+windows_path() {
+    "$session" path "$1"
+}
+
+# A driver that is no PnP device is a service that is started by hand.
+"$session" run sc create BenchRamDisk type= kernel binPath= \
+    "$(windows_path "$windows/tests/bench/ramdisk.sys")" >"$work/sc.txt" 2>&1 || true
+"$session" run sc start BenchRamDisk >>"$work/sc.txt" 2>&1 ||
+    { cat "$work/sc.txt" >&2; exit 1; }
+
+head -c 67108864 /dev/zero >"$work/plain.img"
+"$session" run "$windows/VirtualDiskControl.exe" open "$(windows_path "$work/volume.img")" 64 \
+    --letter V: >/dev/null
+
+echo 'The volume, as a ratio of the same through another device (median, spread of 9 rounds)'
+VIRTUALDISK_WINE_LIMIT=600 "$session" run "$windows/tests/bench/bench_volume.exe" \
+    'volume=\\.\V:' 'ramdisk=\\.\BenchRamDisk' "file=$(windows_path "$work/plain.img")" \
+    --seconds-per-cell "$seconds"
+
+"$session" run "$windows/VirtualDiskControl.exe" close V: >/dev/null
+"$session" run sc stop BenchRamDisk >>"$work/sc.txt" 2>&1
+"$session" run sc delete BenchRamDisk >>"$work/sc.txt" 2>&1
+
+if [ -x "$root/build/linux/tests/bench/bench_image" ]; then
+    echo
+    "$root/build/linux/tests/bench/bench_image" ${1:+"$1"}
+fi
+rm -rf "$work"
