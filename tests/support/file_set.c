@@ -1,0 +1,105 @@
+#include "tests/support/file_set.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void *must(void *memory)
+{
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+static const char *last_part(const char *name)
+{
+    for (const char *at = name; *at != '\0'; at++) {
+        if (*at == '/' || *at == '\\')
+            name = at + 1;
+    }
+    return name;
+}
+
+static uint32_t find_index(const struct file_set *set, const char *name)
+{
+    uint32_t index = 0;
+
+    while (index < set->count && strcmp(set->files[index].name, name) != 0)
+        index++;
+    return index;
+}
+
+static enum vdisk_status add_file(struct file_set *set, const char *name, struct vdisk_error *error)
+{
+    if (set->count == FILE_SET_MAX || strlen(name) >= FILE_SET_NAME_BYTES)
+        return vdisk_fail(error, VDISK_NO_SPACE, name, NULL, VDISK_NO_OFFSET, NULL);
+    snprintf(set->files[set->count].name, FILE_SET_NAME_BYTES, "%s", name);
+    set->files[set->count].store = must(vdisk_memory_store_create());
+    set->count++;
+    return VDISK_OK;
+}
+
+enum vdisk_status file_set_open(struct file_set *set, const char *name, bool read_only, bool create,
+                                struct vdisk_file **file, struct vdisk_error *error)
+{
+    const uint32_t index = find_index(set, name);
+    enum vdisk_status status = VDISK_OK;
+
+    if (index == set->count && !create)
+        return vdisk_fail(error, VDISK_NOT_FOUND, name, NULL, VDISK_NO_OFFSET, NULL);
+    if (index < set->count && create)
+        return vdisk_fail(error, VDISK_EXISTS, name, NULL, VDISK_NO_OFFSET, NULL);
+    if (create)
+        status = add_file(set, name, error);
+    if (status == VDISK_OK)
+        status = vdisk_file_memory_open(set->files[index].store, set->files[index].name,
+                                        set->alignment_bytes, read_only, file, error);
+    if (status == VDISK_OK && set->wrap != NULL)
+        status = set->wrap(set->wrap_context, index, *file, file, error);
+    return status;
+}
+
+static enum vdisk_status find_file(struct vdisk_file_finder *finder,
+                                   const struct vdisk_file_request *request,
+                                   struct vdisk_file **file, struct vdisk_error *error)
+{
+    return file_set_open((struct file_set *)finder, last_part(request->name), request->read_only,
+                         request->create, file, error);
+}
+
+/* Names live in the set, and wrappers hand them on. */
+static bool is_same_file(struct vdisk_file_finder *finder, struct vdisk_file *a,
+                         struct vdisk_file *b)
+{
+    (void)finder;
+    return a->name == b->name;
+}
+
+struct file_set *file_set_create(uint32_t alignment_bytes)
+{
+    struct file_set *set = must(vdisk_alloc(sizeof *set));
+
+    set->finder.open = find_file;
+    set->finder.same = is_same_file;
+    set->alignment_bytes = alignment_bytes;
+    return set;
+}
+
+struct file_set *file_set_clone(const struct file_set *set)
+{
+    struct file_set *copy = file_set_create(set->alignment_bytes);
+
+    memcpy(copy->files, set->files, sizeof copy->files);
+    copy->count = set->count;
+    for (uint32_t index = 0; index < copy->count; index++)
+        copy->files[index].store = must(vdisk_memory_store_clone(set->files[index].store));
+    return copy;
+}
+
+void file_set_destroy(struct file_set *set)
+{
+    if (set == NULL)
+        return;
+    for (uint32_t index = 0; index < set->count; index++)
+        vdisk_memory_store_destroy(set->files[index].store);
+    vdisk_free(set);
+}
