@@ -2,9 +2,11 @@
 #include "engine/format/format.h"
 #include "engine/format/raw.h"
 #include "engine/format/vhd/vhd.h"
+#include "engine/format/vhdx/vhdx.h"
 
 const struct vdisk_format *const vdisk_formats[] = {
     &vdisk_format_vhd, /* first: its guests write where the others have their magic */
+    &vdisk_format_vhdx,
     &vdisk_format_raw, /* claims nothing: what no other format claims is raw */
     NULL,
 };

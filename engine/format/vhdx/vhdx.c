@@ -1,0 +1,166 @@
+#include "engine/format/vhdx/vhdx.h"
+#include "engine/format/vhdx/vhdx_state.h"
+
+#define PAGE_LIMIT 1024u
+
+static bool vhdx_probe(const struct vdisk_probe *probe)
+{
+    return memcmp(probe->head, VHDX_FILE_SIGNATURE, VHDX_FILE_SIGNATURE_BYTES) == 0;
+}
+
+static enum vdisk_status check_signature(struct vdisk_image *image, struct vdisk_error *error)
+{
+    unsigned char signature[VHDX_FILE_SIGNATURE_BYTES];
+    enum vdisk_status status = vdisk_file_read(image->file, 0, signature, sizeof signature, error);
+
+    if (status != VDISK_OK && status != VDISK_OUT_OF_RANGE)
+        return status;
+    if (status != VDISK_OK || memcmp(signature, VHDX_FILE_SIGNATURE, sizeof signature) != 0)
+        return vdisk_image_fail(image, error, VDISK_WRONG_FORMAT, "VHDX file type identifier", 0,
+                                "the signature is missing");
+    return VDISK_OK;
+}
+
+static enum vdisk_status load_size(struct vdisk_image *image, struct vdisk_error *error)
+{
+    struct vhdx_state *state = vhdx_state_of(image);
+    uint64_t size;
+    enum vdisk_status status = vdisk_file_get_size(state->file, &size, error);
+
+    if (status == VDISK_OK && size > VHDX_FILE_BYTES_MAX)
+        return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, NULL, VDISK_NO_OFFSET,
+                                "the file is larger than any image needs");
+    if (status == VDISK_OK)
+        atomic_store(&state->file_end_mb, (uint32_t)vdisk_div_up(size, VHDX_MIB));
+    return status;
+}
+
+/* The order is the format's: nothing but the headers is true before the log was replayed. */
+static enum vdisk_status load_structures(struct vdisk_image *image, struct vdisk_error *error)
+{
+    struct vhdx_state *state = vhdx_state_of(image);
+    enum vdisk_status status = vhdx_header_load(image, error);
+
+    if (status == VDISK_OK)
+        status = vhdx_log_load(image, error);
+    if (status == VDISK_OK)
+        status = load_size(image, error);
+    if (status == VDISK_OK)
+        status = vhdx_region_load(image, error);
+    if (status == VDISK_OK)
+        status = vhdx_metadata_load(image, error);
+    if (status == VDISK_OK && state->metadata.has_parent)
+        status = vhdx_locator_load(image, error);
+    if (status == VDISK_OK)
+        status = vdisk_page_cache_create(state->file, "VHDX BAT or sector bitmap", VDISK_PAGE_BYTES,
+                                         PAGE_LIMIT, &state->pages, error);
+    return status;
+}
+
+static void describe_disk(struct vdisk_image *image)
+{
+    const struct vhdx_metadata *metadata = &vhdx_state_of(image)->metadata;
+
+    image->disk.size_bytes = metadata->disk_bytes;
+    image->disk.logical_sector_bytes = metadata->logical_sector_bytes;
+    image->disk.physical_sector_bytes = metadata->physical_sector_bytes;
+    image->block_bytes = metadata->block_bytes;
+    image->has_parent = metadata->has_parent;
+}
+
+static enum vdisk_status vhdx_open(struct vdisk_image *image,
+                                   const struct vdisk_open_options *options,
+                                   struct vdisk_error *error)
+{
+    struct vhdx_state *state;
+    struct vdisk_error failure;
+    enum vdisk_status status = check_signature(image, error);
+
+    if (status != VDISK_OK)
+        return status;
+    state = vdisk_alloc(sizeof *state);
+    if (state == NULL)
+        return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
+    image->state = state;
+    state->file = image->file;
+    status = load_structures(image, &failure);
+    if (status == VDISK_OK) {
+        describe_disk(image);
+        return vhdx_bat_find_linear(image, error);
+    }
+    if (options->for_check && (status == VDISK_CORRUPT || status == VDISK_UNSUPPORTED)) {
+        state->open_failure = failure;
+        return VDISK_OK;
+    }
+    if (error != NULL)
+        *error = failure;
+    return status;
+}
+
+static void vhdx_close(struct vdisk_image *image)
+{
+    struct vhdx_state *state = vhdx_state_of(image);
+
+    if (state == NULL)
+        return;
+    vdisk_page_cache_destroy(state->pages);
+    vhdx_overlay_destroy(state->overlay);
+    vdisk_free(state->areas);
+    vdisk_free(state);
+    image->state = NULL;
+}
+
+static enum vdisk_status vhdx_check_parent(struct vdisk_image *image, struct vdisk_image *parent,
+                                           struct vdisk_error *error)
+{
+    const struct vhdx_state *state = vhdx_state_of(image);
+    const struct vhdx_state *below = vhdx_state_of(parent);
+
+    if (parent->format != &vdisk_format_vhdx)
+        return vdisk_image_fail(image, error, VDISK_PARENT_CHANGED, "VHDX parent locator",
+                                VDISK_NO_OFFSET, "the parent is no VHDX image");
+    if (memcmp(below->header.data_write_guid, state->parent_linkage, VDISK_GUID_BYTES) != 0 &&
+        (vdisk_guid_is_zero(state->parent_linkage2) ||
+         memcmp(below->header.data_write_guid, state->parent_linkage2, VDISK_GUID_BYTES) != 0))
+        return vdisk_image_fail(image, error, VDISK_PARENT_CHANGED, "VHDX parent locator",
+                                VDISK_NO_OFFSET,
+                                "the parent has another identity: it was changed after its child "
+                                "was made, or is another image");
+    if (parent->disk.logical_sector_bytes != image->disk.logical_sector_bytes)
+        return vdisk_image_fail(image, error, VDISK_CORRUPT, "VHDX parent locator", VDISK_NO_OFFSET,
+                                "the parent has sectors of another size");
+    return VDISK_OK;
+}
+
+static const char *subformat_name(const struct vhdx_metadata *metadata)
+{
+    if (metadata->has_parent)
+        return "differencing";
+    return metadata->fixed ? "fixed" : "dynamic";
+}
+
+static void vhdx_get_info(struct vdisk_image *image, struct vdisk_image_info *info)
+{
+    const struct vhdx_state *state = vhdx_state_of(image);
+    const char *subformat = subformat_name(&state->metadata);
+
+    if (state->open_failure.status != VDISK_OK)
+        return;
+    memcpy(info->subformat, subformat, strlen(subformat) + 1);
+    vdisk_guid_to_text(state->header.data_write_guid, VDISK_GUID_LE, info->identity);
+    if (image->has_parent)
+        vdisk_guid_to_text(state->parent_linkage, VDISK_GUID_LE, info->parent_identity);
+    info->dirty = state->was_dirty;
+}
+
+const struct vdisk_format vdisk_format_vhdx = {
+    .name = "vhdx",
+    .description = "Hyper-V's format: fixed, dynamic and differencing disks up to 64 TiB",
+    .capabilities = 0,
+    .probe = vhdx_probe,
+    .open = vhdx_open,
+    .close = vhdx_close,
+    .check_parent = vhdx_check_parent,
+    .map = vhdx_bat_map,
+    .get_info = vhdx_get_info,
+};
