@@ -77,6 +77,7 @@ struct vdisk_file {
      * For transfers that are not aligned. Two writes that share a host sector are both unaligned
      * there, so one lock serialises every read-modify-write. A write of whole sectors at the end
      * is cut back to the exact size afterwards, so whatever extends the file takes the lock, too.
+     * (A power cut in between leaves the file up to one host sector longer, by zeros.)
      */
     struct vdisk_mutex bounce_lock;
     unsigned char *bounce;   /* protected by bounce_lock; NULL when alignment_bytes is 1 */

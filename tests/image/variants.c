@@ -8,7 +8,7 @@
 
 const struct image_variant image_variants[] = {
     {.name = "raw", .format = "raw", .size_bytes = 2 * MIB},
-    {.name = "raw-odd", .format = "raw", .size_bytes = 2 * MIB + 1536, .host_sector_bytes = 4096},
+    {.name = "raw-odd", .format = "raw", .size_bytes = 2 * MIB + 1536, .host_sector_bytes = 512},
     {.name = "raw-fixed", .format = "raw", .size_bytes = MIB, .fixed = true},
     {.name = NULL},
 };
