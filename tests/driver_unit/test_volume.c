@@ -1,0 +1,83 @@
+#include "tests/support/cmocka_all.h"
+
+#include "driver/volume.h"
+
+#include <string.h>
+
+/* The product is the size, whatever the size; no field is beyond what a BIOS parameter block has.
+ */
+static void test_geometry_is_exact(void **state)
+{
+    static const uint64_t sector_counts[] = {1,
+                                             2,
+                                             3,
+                                             7,
+                                             17,
+                                             63,
+                                             64,
+                                             127,
+                                             1009,
+                                             2880,
+                                             16065,
+                                             20160,
+                                             65536,
+                                             204800,
+                                             204801,
+                                             1000003,
+                                             104857597,
+                                             (1ull << 33),
+                                             (1ull << 40),
+                                             4294967291,
+                                             (1ull << 52)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sector_counts / sizeof sector_counts[0]; i++) {
+        const VD_VOLUME volume = {.SizeBytes = sector_counts[i] * 512, .LogicalSectorBytes = 512};
+        const VD_GEOMETRY geometry = VdVolumeGeometry(&volume);
+
+        assert_int_equal(geometry.Cylinders * geometry.TracksPerCylinder * geometry.SectorsPerTrack,
+                         sector_counts[i]);
+        assert_in_range(geometry.TracksPerCylinder, 1, 255);
+        assert_in_range(geometry.SectorsPerTrack, 1, 63);
+    }
+}
+
+static uint16_t upcase(uint16_t unit)
+{
+    return unit >= 'a' && unit <= 'z' ? (uint16_t)(unit - 32) : unit;
+}
+
+static VD_VOLUME identify(const uint16_t *path, size_t path_bytes)
+{
+    VD_VOLUME volume = {.Path = path, .PathBytes = (uint32_t)path_bytes};
+
+    VdVolumeIdentify(&volume, upcase);
+    return volume;
+}
+
+static void test_identity(void **state)
+{
+    static const uint16_t path[] = u"\\??\\C:\\disks\\disk.img";
+    static const uint16_t spelled[] = u"\\??\\c:\\Disks\\DISK.img";
+    static const uint16_t other[] = u"\\??\\C:\\disks\\disk.imh";
+    const VD_VOLUME first = identify(path, sizeof path - 2);
+    const VD_VOLUME same = identify(spelled, sizeof spelled - 2);
+    const VD_VOLUME different = identify(other, sizeof other - 2);
+
+    (void)state;
+    assert_memory_equal(first.Identity, same.Identity, VD_IDENTITY_BYTES);
+    assert_memory_not_equal(first.Identity, different.Identity, 7);
+    assert_memory_not_equal(first.Identity + 9, different.Identity + 9, 7);
+    assert_int_equal(first.Identity[7] & 0xf0, 0x80); /* as a GUID: version 8 */
+    assert_int_equal(first.Identity[8] & 0xc0, 0x80);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_geometry_is_exact),
+        cmocka_unit_test(test_identity),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
