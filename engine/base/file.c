@@ -13,6 +13,7 @@ enum vdisk_status vdisk_file_init(struct vdisk_file *file, const struct vdisk_fi
     file->ops = ops;
     file->name = name;
     file->alignment_bytes = alignment_bytes;
+    file->buffer_alignment_bytes = alignment_bytes;
     file->read_only = read_only;
     file->bounce = NULL;
     atomic_init(&file->whole_units, 0);
@@ -34,7 +35,8 @@ void vdisk_file_deinit(struct vdisk_file *file)
 static bool transfer_is_aligned(const struct vdisk_file *file, uint64_t offset_bytes,
                                 const void *buffer, size_t length_bytes)
 {
-    return vdisk_is_aligned(offset_bytes | (uintptr_t)buffer | length_bytes, file->alignment_bytes);
+    return vdisk_is_aligned(offset_bytes | length_bytes, file->alignment_bytes) &&
+           vdisk_is_aligned((uintptr_t)buffer, file->buffer_alignment_bytes);
 }
 
 static enum vdisk_status check_transfer(struct vdisk_file *file, uint64_t offset_bytes,

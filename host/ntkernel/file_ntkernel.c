@@ -305,6 +305,19 @@ static NTSTATUS query_sector_bytes(HANDLE handle, uint32_t *sector_bytes)
     return status;
 }
 
+/* Disks want less of memory than of offsets: a caller's buffer need not be copied. */
+static void set_buffer_alignment(struct ntkernel_file *self)
+{
+    FILE_ALIGNMENT_INFORMATION information;
+    IO_STATUS_BLOCK result;
+    NTSTATUS status = ZwQueryInformationFile(self->handle, &result, &information,
+                                             sizeof(information), FileAlignmentInformation);
+    const uint32_t alignment_bytes = NT_SUCCESS(status) ? information.AlignmentRequirement + 1 : 0;
+
+    if (vdisk_is_power_of_two(alignment_bytes) && alignment_bytes < self->file.alignment_bytes)
+        self->file.buffer_alignment_bytes = alignment_bytes;
+}
+
 static NTSTATUS make_events(struct ntkernel_file *self)
 {
     NTSTATUS status = STATUS_SUCCESS;
@@ -331,8 +344,10 @@ static enum vdisk_status finish_open(struct ntkernel_file *self, bool read_only,
     if (status != VDISK_OK) {
         events_close(self);
         ZwClose(self->handle);
+        return status;
     }
-    return status;
+    set_buffer_alignment(self);
+    return VDISK_OK;
 }
 
 enum vdisk_status vdisk_file_ntkernel_open(const UNICODE_STRING *path, bool read_only,

@@ -27,7 +27,8 @@ struct vdisk_file_ops {
      * Reads or writes exactly length_bytes, or fails. A read that meets the end of the file fails
      * with VDISK_OUT_OF_RANGE, except inside the last, partial unit of file->alignment_bytes, which
      * reads as if padded with zeros. A write beyond the end extends the file (what lies between
-     * reads as zeros). Offset, length and buffer are multiples of file->alignment_bytes.
+     * reads as zeros). Offset and length are multiples of file->alignment_bytes, the buffer's
+     * address of file->buffer_alignment_bytes.
      */
     enum vdisk_status (*read)(struct vdisk_file *file, uint64_t offset_bytes, void *buffer,
                               size_t length_bytes, struct vdisk_error *error);
@@ -71,6 +72,7 @@ struct vdisk_file {
     const struct vdisk_file_ops *ops; /* all fields: immutable after open */
     const char *name;                 /* for messages; UTF-8; lives as long as the file */
     uint32_t alignment_bytes;         /* 1 when buffered; the host disk's sector when unbuffered */
+    uint32_t buffer_alignment_bytes;  /* the same, unless the host wants less of memory */
     bool read_only;
 
     /*
