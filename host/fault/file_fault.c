@@ -20,7 +20,10 @@ static bool must_fail(struct vdisk_file *file, enum vdisk_fault_call call)
     if ((plan->calls & (uint32_t)call) == 0)
         return false;
     number = atomic_fetch_add(&plan->counted, 1) + 1;
-    return plan->fail_from != 0 && number >= plan->fail_from && number <= plan->fail_to;
+    if (plan->fail_from == 0 || number < plan->fail_from || number > plan->fail_to)
+        return false;
+    atomic_fetch_or(&plan->failed, (uint32_t)call);
+    return true;
 }
 
 static enum vdisk_status fail(struct vdisk_file *file, uint64_t offset_bytes,

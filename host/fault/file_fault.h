@@ -25,6 +25,7 @@ struct vdisk_fault_plan {
     enum vdisk_status status; /* what they fail with */
     size_t short_bytes;       /* a failing write first writes this much of its data */
     atomic_uint counted;      /* out: counted calls so far */
+    atomic_uint failed;       /* out: kinds of calls that were made to fail */
     atomic_uint flush_count;  /* out: all flushes */
 };
 
