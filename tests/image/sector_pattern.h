@@ -15,4 +15,10 @@ void sector_pattern_fill(void *buffer, uint64_t first_sector, uint64_t sector_co
 /* The stamp of one sector; PATTERN_GARBAGE when it is nothing that was ever written there. */
 uint32_t sector_pattern_read(const void *buffer, uint64_t sector);
 
+/*
+ * True when every word was once written to this sector, if not by the same operation: what a read
+ * may see while the sector is being written.
+ */
+bool sector_pattern_is_mixture(const void *buffer, uint64_t sector);
+
 #endif

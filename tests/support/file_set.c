@@ -1,7 +1,13 @@
 #include "tests/support/file_set.h"
+#include "engine/base/checked.h"
+#include "virtualdisk/host.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#define COPY_BYTES ((size_t)65536)
+#define PATH_BYTES 512u
 
 static void *must(void *memory)
 {
@@ -102,4 +108,73 @@ void file_set_destroy(struct file_set *set)
     for (uint32_t index = 0; index < set->count; index++)
         vdisk_memory_store_destroy(set->files[index].store);
     vdisk_free(set);
+}
+
+/* What is zero stays a hole: images are sparse. */
+static bool copy_bytes(struct vdisk_file *from, struct vdisk_file *to)
+{
+    static const unsigned char zeros[COPY_BYTES];
+    unsigned char bytes[COPY_BYTES];
+    uint64_t size;
+
+    if (vdisk_file_get_size(from, &size, NULL) != VDISK_OK ||
+        vdisk_file_set_size(to, 0, NULL) != VDISK_OK ||
+        vdisk_file_set_size(to, size, NULL) != VDISK_OK)
+        return false;
+    for (uint64_t offset = 0; offset < size; offset += COPY_BYTES) {
+        const size_t length = (size_t)vdisk_min_u64(COPY_BYTES, size - offset);
+
+        if (vdisk_file_read(from, offset, bytes, length, NULL) != VDISK_OK)
+            return false;
+        if (memcmp(bytes, zeros, length) != 0 &&
+            vdisk_file_write(to, offset, bytes, length, NULL) != VDISK_OK)
+            return false;
+    }
+    return true;
+}
+
+static bool copy_one(const struct file_set *set, uint32_t index, const char *folder, bool save)
+{
+    char path[PATH_BYTES];
+    struct vdisk_file *inside = NULL, *outside = NULL;
+    bool good;
+
+    snprintf(path, sizeof path, "%s/%s", folder, set->files[index].name);
+    good =
+        vdisk_file_memory_open(set->files[index].store, path, 1, save, &inside, NULL) == VDISK_OK &&
+        vdisk_host_open(path, save ? VDISK_OPEN_CREATE : VDISK_OPEN_READ, &outside, NULL) ==
+            VDISK_OK &&
+        (save ? copy_bytes(inside, outside) : copy_bytes(outside, inside));
+    vdisk_file_close(outside);
+    vdisk_file_close(inside);
+    return good;
+}
+
+bool file_set_save(const struct file_set *set, const char *folder)
+{
+    bool good = true;
+
+    for (uint32_t index = 0; index < set->count && good; index++)
+        good = copy_one(set, index, folder, true);
+    return good;
+}
+
+bool file_set_load(struct file_set *set, const char *folder)
+{
+    bool good = true;
+
+    for (uint32_t index = 0; index < set->count && good; index++)
+        good = copy_one(set, index, folder, false);
+    return good;
+}
+
+void file_set_remove(const struct file_set *set, const char *folder)
+{
+    char path[PATH_BYTES];
+
+    for (uint32_t index = 0; index < set->count; index++) {
+        snprintf(path, sizeof path, "%s/%s", folder, set->files[index].name);
+        vdisk_host_remove(path, NULL);
+    }
+    rmdir(folder);
 }

@@ -39,4 +39,12 @@ void file_set_destroy(struct file_set *set);
 enum vdisk_status file_set_open(struct file_set *set, const char *name, bool read_only, bool create,
                                 struct vdisk_file **file, struct vdisk_error *error);
 
+/*
+ * Copies all files into a folder of the host, or back, or removes them and the folder. False when
+ * a file cannot be read or written.
+ */
+bool file_set_save(const struct file_set *set, const char *folder);
+bool file_set_load(struct file_set *set, const char *folder);
+void file_set_remove(const struct file_set *set, const char *folder);
+
 #endif
