@@ -36,7 +36,7 @@ static void complain(int result, const char *word)
     else if (known)
         vdisk_output_message("option '--%s' takes no argument", vdisk_options[index].name);
     else if (optopt >= '0' && optopt <= '9')
-        vdisk_output_message("a number may not be negative");
+        vdisk_output_message("a size may not be negative");
     else if (optopt != 0)
         vdisk_output_message("unknown option '-%c'", optopt);
     else

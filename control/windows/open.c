@@ -143,10 +143,15 @@ static enum vdisk_status examine(struct open_request *request, struct vdisk_erro
     return status == VDISK_OK ? closed : status;
 }
 
+static bool is_missing(const wchar_t *path)
+{
+    return GetFileAttributesW(path) == INVALID_FILE_ATTRIBUTES &&
+           GetLastError() == ERROR_FILE_NOT_FOUND;
+}
+
 static enum vdisk_exit prepare_image(struct open_request *request)
 {
-    if (GetFileAttributesW(request->path) == INVALID_FILE_ATTRIBUTES &&
-        (GetLastError() == ERROR_FILE_NOT_FOUND)) {
+    if (!request->read_only && is_missing(request->path)) {
         enum vdisk_exit code = create_image(request);
         if (code != VDISK_EXIT_OK)
             return code;

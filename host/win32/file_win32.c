@@ -252,6 +252,17 @@ static enum vdisk_status wrap_handle(HANDLE handle, const wchar_t *path, const c
     return VDISK_OK;
 }
 
+/* Windows denies access to a folder that is opened as a file. */
+static enum vdisk_status fail_open(const wchar_t *path, const char *name, struct vdisk_error *error)
+{
+    const enum vdisk_status status = vdisk_fail_win32(name, VDISK_NO_OFFSET, error);
+    const DWORD attributes = status == VDISK_ACCESS ? GetFileAttributesW(path) : 0;
+
+    if (attributes == INVALID_FILE_ATTRIBUTES || (attributes & FILE_ATTRIBUTE_DIRECTORY) == 0)
+        return status;
+    return vdisk_fail(error, VDISK_INVALID, name, NULL, VDISK_NO_OFFSET, "a folder, not a file");
+}
+
 /* No console, pipe or folder, and no link where none may be followed. */
 static enum vdisk_status check_kind(HANDLE handle, const char *name, bool follow_links,
                                     struct vdisk_error *error)
@@ -281,7 +292,7 @@ enum vdisk_status vdisk_file_win32_open(const wchar_t *path, const char *name,
     DWORD got;
 
     if (handle == INVALID_HANDLE_VALUE)
-        return vdisk_fail_win32(name, VDISK_NO_OFFSET, error);
+        return fail_open(path, name, error);
     status = check_kind(handle, name, follow_links, error);
     if (status == VDISK_OK)
         status = wrap_handle(handle, path, name, mode == VDISK_OPEN_READ, file, error);
