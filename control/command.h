@@ -16,6 +16,23 @@ enum vdisk_option {
     VDISK_OPTION_LETTER,
     VDISK_OPTION_READ_ONLY,
     VDISK_OPTION_ALL,
+    VDISK_OPTION_FORMAT,
+    VDISK_OPTION_FROM,
+    VDISK_OPTION_TO,
+    VDISK_OPTION_FIXED,
+    VDISK_OPTION_SUBFORMAT,
+    VDISK_OPTION_PARENT,
+    VDISK_OPTION_BLOCK_SIZE,
+    VDISK_OPTION_SECTOR_SIZE,
+    VDISK_OPTION_COMPRESS,
+    VDISK_OPTION_SNAPSHOT,
+    VDISK_OPTION_CHAIN,
+    VDISK_OPTION_REPAIR,
+    VDISK_OPTION_OFFSET,
+    VDISK_OPTION_LENGTH,
+    VDISK_OPTION_SHRINK,
+    VDISK_OPTION_UNSAFE,
+    VDISK_OPTION_PROGRESS,
     VDISK_OPTION_COUNT
 };
 
@@ -70,6 +87,19 @@ enum vdisk_exit vdisk_command_close(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_list(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_install(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_uninstall(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_create(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_info(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_check(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_map(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_convert(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_compare(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_resize(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_compact(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_commit(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_rebase(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_read(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_write(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_snapshot(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_help(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_version(const struct vdisk_arguments *arguments);
 

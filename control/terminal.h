@@ -21,6 +21,9 @@ bool vdisk_terminal_is(FILE *stream);
 /* The host's words for one of its error numbers; free with vdisk_free; NULL: no memory. */
 char *vdisk_terminal_error_text(uint32_t native_code);
 
+/* A clock that only runs forward. */
+uint64_t vdisk_terminal_milliseconds(void);
+
 /* From the first call on, Ctrl-C makes vdisk_terminal_interrupted true instead of ending us. */
 void vdisk_terminal_catch_interrupt(void);
 bool vdisk_terminal_interrupted(void);

@@ -596,6 +596,11 @@ struct vdisk_image *vdisk_image_parent(struct vdisk_image *image)
     return image->parent;
 }
 
+const char *vdisk_image_file_name(struct vdisk_image *image)
+{
+    return image->file->name;
+}
+
 enum vdisk_status vdisk_image_add_parent_name(struct vdisk_image *image, enum vdisk_name_kind kind,
                                               const char *name, struct vdisk_error *error)
 {

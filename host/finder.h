@@ -4,9 +4,6 @@
 
 #include "virtualdisk/host.h"
 
-/* The characters that separate folders in a path of this host; the first one is the usual one. */
-extern const char vdisk_host_separators[];
-
 /*
  * May an image name this path (kind ABSOLUTE or VOLUME) as its parent? VDISK_NOT_FOUND when the
  * path cannot exist on this host, VDISK_ACCESS when it leads to a device or another machine.

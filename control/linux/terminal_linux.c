@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
@@ -25,6 +26,13 @@ bool vdisk_terminal_is(FILE *stream)
 char *vdisk_terminal_error_text(uint32_t native_code)
 {
     return vdisk_text_format("%s", strerror((int)native_code));
+}
+
+uint64_t vdisk_terminal_milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static void on_interrupt(int signal_number)

@@ -5,7 +5,7 @@
 #ifndef VIRTUALDISK_CONTROL_BACKEND_H
 #define VIRTUALDISK_CONTROL_BACKEND_H
 
-#include "device.h"
+#include "device_windows.h"
 
 struct vdisk_backend {
     /* How the instance ids of its devices begin. */

@@ -2,7 +2,7 @@
 #ifndef VIRTUALDISK_CONTROL_LETTER_H
 #define VIRTUALDISK_CONTROL_LETTER_H
 
-#include "device.h"
+#include "device_windows.h"
 
 /* "V:", "V:\" or, where alone is allowed, "V". The letter comes out in upper case. */
 bool vdisk_letter_parse(const char *text, bool alone, char *letter);

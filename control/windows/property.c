@@ -1,6 +1,6 @@
 #include "property.h"
 
-#include "device.h"
+#include "device_windows.h"
 #include "device_path.h"
 #include "wide_win32.h"
 #include "virtualdisk/platform.h"

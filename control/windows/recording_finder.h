@@ -5,7 +5,7 @@
 #ifndef VIRTUALDISK_CONTROL_RECORDING_FINDER_H
 #define VIRTUALDISK_CONTROL_RECORDING_FINDER_H
 
-#include "device.h"
+#include "device_windows.h"
 #include "virtualdisk/image.h"
 
 struct vdisk_recording_finder {

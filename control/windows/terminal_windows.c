@@ -73,6 +73,14 @@ char *vdisk_terminal_error_text(uint32_t native_code)
     return text;
 }
 
+uint64_t vdisk_terminal_milliseconds(void)
+{
+    LARGE_INTEGER count, per_second;
+    QueryPerformanceFrequency(&per_second);
+    QueryPerformanceCounter(&count);
+    return (uint64_t)(count.QuadPart / (per_second.QuadPart / 1000));
+}
+
 static BOOL WINAPI on_interrupt(DWORD event)
 {
     if (event != CTRL_C_EVENT && event != CTRL_BREAK_EVENT)

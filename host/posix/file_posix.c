@@ -315,6 +315,36 @@ enum vdisk_status vdisk_host_remove(const char *path, struct vdisk_error *error)
     return VDISK_OK;
 }
 
+bool vdisk_host_exists(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0;
+}
+
+enum vdisk_status vdisk_host_make_folder(const char *path, struct vdisk_error *error)
+{
+    if (mkdir(path, 0700) != 0)
+        return fail_errno(path, VDISK_NO_OFFSET, error);
+    return VDISK_OK;
+}
+
+enum vdisk_status vdisk_host_remove_folder(const char *path, struct vdisk_error *error)
+{
+    if (rmdir(path) != 0)
+        return fail_errno(path, VDISK_NO_OFFSET, error);
+    return VDISK_OK;
+}
+
+enum vdisk_status vdisk_host_full_path(const char *path, char **full_path,
+                                       struct vdisk_error *error)
+{
+    *full_path = realpath(path, NULL); /* from malloc, as what vdisk_alloc gives */
+    if (*full_path == NULL)
+        return fail_errno(path, VDISK_NO_OFFSET, error);
+    return VDISK_OK;
+}
+
 enum vdisk_status vdisk_host_rename(const char *from, const char *to, struct vdisk_error *error)
 {
     if (rename(from, to) != 0)

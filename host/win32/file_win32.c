@@ -352,6 +352,60 @@ enum vdisk_status vdisk_host_remove(const char *path, struct vdisk_error *error)
     return status;
 }
 
+bool vdisk_host_exists(const char *path)
+{
+    wchar_t *wide = vdisk_wide_path(path);
+    const bool exists = wide != NULL && GetFileAttributesW(wide) != INVALID_FILE_ATTRIBUTES;
+
+    vdisk_free(wide);
+    return exists;
+}
+
+enum vdisk_status vdisk_host_make_folder(const char *path, struct vdisk_error *error)
+{
+    wchar_t *wide = vdisk_wide_path(path);
+    enum vdisk_status status = VDISK_OK;
+
+    if (wide == NULL || !CreateDirectoryW(wide, NULL))
+        status = vdisk_fail_win32(path, VDISK_NO_OFFSET, error);
+    vdisk_free(wide);
+    return status;
+}
+
+enum vdisk_status vdisk_host_remove_folder(const char *path, struct vdisk_error *error)
+{
+    wchar_t *wide = vdisk_wide_path(path);
+    enum vdisk_status status = VDISK_OK;
+
+    if (wide == NULL || !RemoveDirectoryW(wide))
+        status = vdisk_fail_win32(path, VDISK_NO_OFFSET, error);
+    vdisk_free(wide);
+    return status;
+}
+
+/* Without the prefix of long paths, for it is written into images that others read. */
+enum vdisk_status vdisk_host_full_path(const char *path, char **full_path,
+                                       struct vdisk_error *error)
+{
+    wchar_t *wide = vdisk_wide_path(path);
+
+    *full_path = NULL;
+    if (wide == NULL || GetFileAttributesW(wide) == INVALID_FILE_ATTRIBUTES) {
+        vdisk_free(wide);
+        return vdisk_fail_win32(path, VDISK_NO_OFFSET, error);
+    }
+    if (wcsncmp(wide, L"\\\\?\\UNC\\", 8) == 0) {
+        wide[6] = L'\\';
+        *full_path = vdisk_utf8_from_wide(wide + 6);
+    } else {
+        *full_path = vdisk_utf8_from_wide(wide + 4);
+    }
+    vdisk_free(wide);
+    if (*full_path == NULL)
+        return vdisk_fail(error, VDISK_NO_MEMORY, path, NULL, VDISK_NO_OFFSET, NULL);
+    return VDISK_OK;
+}
+
 enum vdisk_status vdisk_host_rename(const char *from, const char *to, struct vdisk_error *error)
 {
     wchar_t *wide_from = vdisk_wide_path(from);

@@ -26,7 +26,21 @@ enum vdisk_status vdisk_host_open(const char *path, enum vdisk_open_mode mode,
 /* Deletes a file. */
 enum vdisk_status vdisk_host_remove(const char *path, struct vdisk_error *error);
 
-/* Gives a file another name in the same folder; a file that has it already is replaced. */
+/* Is there a file or folder of this name? */
+bool vdisk_host_exists(const char *path);
+
+/* A new, empty folder, for this user alone where the host can say so; and its removal. */
+enum vdisk_status vdisk_host_make_folder(const char *path, struct vdisk_error *error);
+enum vdisk_status vdisk_host_remove_folder(const char *path, struct vdisk_error *error);
+
+/* The absolute path of an existing file, without links. Free with vdisk_free. */
+enum vdisk_status vdisk_host_full_path(const char *path, char **full_path,
+                                       struct vdisk_error *error);
+
+/* The characters that separate folders in a path; the first one is the usual one. */
+extern const char vdisk_host_separators[];
+
+/* Gives a file another name on the same disk; a file that has it already is replaced. */
 enum vdisk_status vdisk_host_rename(const char *from, const char *to, struct vdisk_error *error);
 
 /* True when both were opened by vdisk_host_open and are the same file. */

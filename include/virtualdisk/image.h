@@ -81,6 +81,9 @@ enum vdisk_status vdisk_image_close(struct vdisk_image *image, struct vdisk_erro
 /* The image's parent, or NULL. */
 struct vdisk_image *vdisk_image_parent(struct vdisk_image *image);
 
+/* The name of the image's file, as the host opened it. */
+const char *vdisk_image_file_name(struct vdisk_image *image);
+
 struct vdisk_image_info {
     const char *format;                    /* the format's name, for example "vhdx" */
     char subformat[VDISK_SUBFORMAT_BYTES]; /* "fixed", "dynamic", "monolithicSparse", ...; "" */

@@ -1,6 +1,6 @@
 /* The command `open`. */
 #include "command.h"
-#include "device.h"
+#include "device_windows.h"
 #include "device_path.h"
 #include "file_win32.h"
 #include "json.h"

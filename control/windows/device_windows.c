@@ -1,4 +1,4 @@
-#include "device.h"
+#include "device_windows.h"
 
 #include "backend.h"
 #include "device_path.h"
@@ -7,7 +7,7 @@
 #include "output.h"
 #include "size.h"
 #include "terminal.h"
-#include "volume.h"
+#include "volume_windows.h"
 #include "wide_win32.h"
 #include "error_win32.h"
 #include "virtualdisk/platform.h"

@@ -1,4 +1,4 @@
-#include "volume.h"
+#include "volume_windows.h"
 
 #include "backend.h"
 #include "output.h"

@@ -2,7 +2,7 @@
 #ifndef VIRTUALDISK_CONTROL_VOLUME_H
 #define VIRTUALDISK_CONTROL_VOLUME_H
 
-#include "device.h"
+#include "device_windows.h"
 
 /* Reads the state through the control interface, and the image's NT path (vdisk_free) with it. */
 bool vdisk_volume_query(const wchar_t *control_path, struct virtualdisk_state *state,

@@ -1,6 +1,6 @@
 /* The command `list`. */
 #include "command.h"
-#include "device.h"
+#include "device_windows.h"
 #include "json.h"
 #include "output.h"
 #include "size.h"

@@ -1,6 +1,6 @@
 /* The command `close`. */
 #include "command.h"
-#include "device.h"
+#include "device_windows.h"
 #include "device_path.h"
 #include "json.h"
 #include "letter.h"

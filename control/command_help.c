@@ -1,5 +1,6 @@
 #include "command.h"
 #include "output.h"
+#include "virtualdisk/image.h"
 
 #include <string.h>
 
@@ -11,7 +12,7 @@ static void print_overview(void)
     for (size_t i = 0; (command = vdisk_command_at(i)) != NULL; i++)
         vdisk_output_text("  %-10s %s\n", command->name, command->summary);
     vdisk_output_text("\nTry '" VDISK_PROGRAM_NAME " help <command>' or '" VDISK_PROGRAM_NAME
-                      " help exit-codes'.\n");
+                      " help formats'.\n");
 }
 
 static void print_exit_codes(void)
@@ -20,6 +21,35 @@ static void print_exit_codes(void)
     for (const struct vdisk_exit_description *exit = vdisk_exit_descriptions; exit->text != NULL;
          exit++)
         vdisk_output_text("  %3d  %s\n", (int)exit->code, exit->text);
+}
+
+/* "read, write, create": what can be done with a format. */
+static void print_abilities(uint32_t capabilities)
+{
+    static const struct {
+        uint32_t capability;
+        const char *name;
+    } abilities[] = {
+        {VDISK_CAN_WRITE, "write"},         {VDISK_CAN_CREATE, "create"},
+        {VDISK_CAN_HAVE_PARENT, "parents"}, {VDISK_CAN_COMPRESS, "compress"},
+        {VDISK_CAN_SNAPSHOT, "snapshots"},
+    };
+    vdisk_output_text("read");
+    for (size_t i = 0; i < sizeof(abilities) / sizeof(abilities[0]); i++) {
+        if ((capabilities & abilities[i].capability) != 0)
+            vdisk_output_text(", %s", abilities[i].name);
+    }
+    vdisk_output_text("\n");
+}
+
+static void print_formats(void)
+{
+    const char *name, *description;
+    vdisk_output_text("Formats:\n");
+    for (uint32_t i = 0; (name = vdisk_format_name(i, &description)) != NULL; i++) {
+        vdisk_output_text("  %-6s %s\n         ", name, description);
+        print_abilities(vdisk_format_capabilities(name));
+    }
 }
 
 static void print_options(const struct vdisk_command *command)
@@ -54,6 +84,10 @@ enum vdisk_exit vdisk_command_help(const struct vdisk_arguments *arguments)
     const char *topic = arguments->operands[0];
     if (strcmp(topic, "exit-codes") == 0) {
         print_exit_codes();
+        return VDISK_EXIT_OK;
+    }
+    if (strcmp(topic, "formats") == 0) {
+        print_formats();
         return VDISK_EXIT_OK;
     }
     const struct vdisk_command *command = vdisk_command_find(topic);

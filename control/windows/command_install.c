@@ -1,6 +1,6 @@
 /* The commands `install` and `uninstall`. */
 #include "command.h"
-#include "device.h"
+#include "device_windows.h"
 #include "output.h"
 #include "package.h"
 

@@ -1,0 +1,113 @@
+#include "command.h"
+#include "image_file.h"
+#include "json.h"
+#include "output.h"
+
+/* The engine's check, and where its findings go. */
+struct check_report {
+    struct vdisk_check check; /* first */
+    struct vdisk_json *json;  /* NULL: text */
+};
+
+static const char *kind_name(enum vdisk_finding_kind kind)
+{
+    return kind == VDISK_FINDING_CORRUPTION ? "corruption"
+           : kind == VDISK_FINDING_LEAK     ? "leak"
+                                            : "note";
+}
+
+static void report_json(struct vdisk_json *json, const struct vdisk_finding *finding)
+{
+    vdisk_json_begin_object(json, NULL);
+    vdisk_json_string(json, "kind", kind_name(finding->kind));
+    vdisk_json_bool(json, "repaired", finding->repaired);
+    vdisk_json_string(json, "structure", finding->structure);
+    if (finding->offset_bytes != VDISK_NO_OFFSET)
+        vdisk_json_number(json, "offset", finding->offset_bytes);
+    vdisk_json_string(json, "reason", finding->reason);
+    vdisk_json_end_object(json);
+}
+
+static void report_text(const struct vdisk_finding *finding)
+{
+    vdisk_output_text("%s: %s", kind_name(finding->kind),
+                      finding->structure == NULL ? "image" : finding->structure);
+    if (finding->offset_bytes != VDISK_NO_OFFSET)
+        vdisk_output_text(" at offset %" PRIu64, finding->offset_bytes);
+    vdisk_output_text(": %s%s\n", finding->reason, finding->repaired ? " (repaired)" : "");
+}
+
+static void on_finding(struct vdisk_check *check, const struct vdisk_finding *finding)
+{
+    struct check_report *report = (struct check_report *)check;
+    if (report->json != NULL)
+        report_json(report->json, finding);
+    else
+        report_text(finding);
+}
+
+static void print_result(const struct check_report *report, const char *path)
+{
+    const struct vdisk_check *check = &report->check;
+    if (report->json != NULL) {
+        vdisk_json_end_array(report->json);
+        vdisk_json_string(report->json, "filename", path);
+        vdisk_json_number(report->json, "check-errors", 0);
+        vdisk_json_number(report->json, "corruptions", check->corruption_count);
+        vdisk_json_number(report->json, "leaks", check->leak_count);
+        vdisk_json_number(report->json, "repaired", check->repaired_count);
+        vdisk_json_end_object(report->json);
+        return;
+    }
+    if (check->corruption_count == 0 && check->leak_count == 0)
+        vdisk_output_text("No errors were found on the image.\n");
+    else
+        vdisk_output_text("%" PRIu64 " errors, %" PRIu64 " leaks\n", check->corruption_count,
+                          check->leak_count);
+    if (check->repaired_count != 0)
+        vdisk_output_text("%" PRIu64 " repaired\n", check->repaired_count);
+}
+
+static enum vdisk_exit run_check(struct vdisk_image *image, const char *path,
+                                 struct check_report *report)
+{
+    struct vdisk_error error;
+    if (report->json != NULL) {
+        vdisk_json_begin_object(report->json, NULL);
+        vdisk_json_begin_array(report->json, "findings");
+    }
+    enum vdisk_status status = vdisk_image_check(image, &report->check, &error);
+    bool nothing_to_check = status == VDISK_UNSUPPORTED && !report->check.repair;
+    if (status == VDISK_OK || nothing_to_check)
+        print_result(report, path);
+    if (status != VDISK_OK && !nothing_to_check) {
+        vdisk_output_failure("cannot check", path, &error);
+        return VDISK_EXIT_FAILED;
+    }
+    if (report->check.corruption_count != 0)
+        return VDISK_EXIT_CORRUPT;
+    return report->check.leak_count != 0 ? VDISK_EXIT_LEAKS : VDISK_EXIT_OK;
+}
+
+enum vdisk_exit vdisk_command_check(const struct vdisk_arguments *arguments)
+{
+    bool repair = vdisk_arguments_has(arguments, VDISK_OPTION_REPAIR);
+    const struct vdisk_image_source source = {
+        .path = arguments->operands[0],
+        .format = arguments->options[VDISK_OPTION_FORMAT],
+        .write = repair,
+        .without_parent = true,
+        .for_check = true,
+    };
+    struct vdisk_image *image;
+    if (vdisk_image_file_open(&source, &image) != VDISK_EXIT_OK)
+        return VDISK_EXIT_FAILED;
+    struct vdisk_json json = {0};
+    struct check_report report = {
+        .check = {.repair = repair, .report = on_finding},
+        .json = vdisk_arguments_has(arguments, VDISK_OPTION_JSON) ? &json : NULL,
+    };
+    enum vdisk_exit code = run_check(image, source.path, &report);
+    enum vdisk_exit closed = vdisk_image_file_close(image, source.path);
+    return closed == VDISK_EXIT_OK ? code : VDISK_EXIT_FAILED;
+}

@@ -1,0 +1,52 @@
+#include "command.h"
+#include "image_file.h"
+#include "output.h"
+#include "size.h"
+
+/* "+size" adds to what is there. */
+static bool read_size(const char *text, uint64_t old_bytes, uint64_t *new_bytes)
+{
+    bool relative = text[0] == '+';
+    if (!vdisk_size_parse(relative ? text + 1 : text, "the size", 1, new_bytes))
+        return false;
+    if (!relative)
+        return true;
+    if (*new_bytes > INT64_MAX - old_bytes) {
+        vdisk_output_message("the size '%s' is too large", text);
+        return false;
+    }
+    *new_bytes += old_bytes;
+    return true;
+}
+
+static enum vdisk_exit resize(struct vdisk_image *image, const struct vdisk_arguments *arguments)
+{
+    uint64_t old_bytes = vdisk_image_disk(image)->size_bytes;
+    uint64_t new_bytes;
+    if (!read_size(arguments->operands[1], old_bytes, &new_bytes))
+        return VDISK_EXIT_USAGE;
+    if (new_bytes < old_bytes && !vdisk_arguments_has(arguments, VDISK_OPTION_SHRINK)) {
+        vdisk_output_message("the disk would become smaller, and lose what lies beyond: "
+                             "--shrink allows it");
+        return VDISK_EXIT_USAGE;
+    }
+    struct vdisk_error error;
+    if (vdisk_image_resize(image, new_bytes, &error) == VDISK_OK)
+        return VDISK_EXIT_OK;
+    return vdisk_output_failure("cannot resize", arguments->operands[0], &error);
+}
+
+enum vdisk_exit vdisk_command_resize(const struct vdisk_arguments *arguments)
+{
+    const struct vdisk_image_source source = {
+        .path = arguments->operands[0],
+        .format = arguments->options[VDISK_OPTION_FORMAT],
+        .write = true,
+    };
+    struct vdisk_image *image;
+    enum vdisk_exit code = vdisk_image_file_open(&source, &image);
+    if (code != VDISK_EXIT_OK)
+        return code;
+    code = resize(image, arguments);
+    return vdisk_exit_first(code, vdisk_image_file_close(image, source.path));
+}
