@@ -63,10 +63,13 @@ function(virtualdisk_add_driver target)
   if(VIRTUALDISK_ARCH STREQUAL x64)
     target_link_options(${target} PRIVATE -Wl,--high-entropy-va)
   endif()
-  # lld leaves the checksum zero; the kernel refuses a driver whose checksum is wrong.
+  # Debug information stays behind in <target>.sys.debug. lld leaves the checksum zero; the kernel
+  # refuses a driver whose checksum is wrong.
   add_custom_command(
     TARGET ${target}
     POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E copy $<TARGET_FILE:${target}> $<TARGET_FILE:${target}>.debug
+    COMMAND llvm-strip --strip-debug $<TARGET_FILE:${target}>
     COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/pe_checksum.py
             $<TARGET_FILE:${target}>
     VERBATIM)
