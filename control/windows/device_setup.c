@@ -122,15 +122,16 @@ static bool call_remove(struct vdisk_node_handle *node)
            SetupDiCallClassInstaller(DIF_REMOVE, node->set, &node->info);
 }
 
-/* Where DIF_REMOVE does not exist, the stopped device is forgotten by deleting its key. */
+/*
+ * Where DIF_REMOVE does not exist, or trips over a driver that could not be loaded, the device is
+ * forgotten by deleting its key. Windows lets nobody do that: there the failure stands.
+ */
 static bool delete_node_key(const wchar_t *instance)
 {
     wchar_t key[MAX_DEVICE_ID_LEN + 64];
     _snwprintf(key, sizeof(key) / sizeof(key[0]), L"SYSTEM\\CurrentControlSet\\Enum\\%ls",
                instance);
-    LSTATUS status = (LSTATUS)SHDeleteKeyW(HKEY_LOCAL_MACHINE, key);
-    SetLastError((DWORD)status);
-    return status == ERROR_SUCCESS;
+    return SHDeleteKeyW(HKEY_LOCAL_MACHINE, key) == ERROR_SUCCESS;
 }
 
 static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t *instance)
@@ -138,8 +139,10 @@ static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t
     enum vdisk_exit code = vdisk_backend_query_remove(node->info.DevInst);
     if (code != VDISK_EXIT_OK || call_remove(node))
         return code;
-    if (GetLastError() == ERROR_CALL_NOT_IMPLEMENTED && delete_node_key(instance))
+    DWORD failure = GetLastError();
+    if (delete_node_key(instance))
         return VDISK_EXIT_OK;
+    SetLastError(failure);
     return vdisk_backend_fail("the device could not be removed");
 }
 
