@@ -61,8 +61,8 @@ enum vdisk_status vhd_check_parent(struct vdisk_image *image, struct vdisk_image
 const struct vdisk_format vdisk_format_vhd = {
     .name = "vhd",
     .description = "Virtual PC, Hyper-V and Azure disks: fixed, dynamic, differencing",
-    .capabilities =
-        VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED | VDISK_CAN_HAVE_PARENT,
+    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
+                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
     .probe = vhd_probe,
     .open = vhd_open,
     .close = vhd_close,
@@ -73,5 +73,8 @@ const struct vdisk_format vdisk_format_vhd = {
     .zero = vhd_zero,
     .flush = vhd_flush,
     .create = vhd_create,
+    .resize = vhd_resize,
+    .set_parent = vhd_set_parent,
     .get_info = vhd_get_info,
+    .check = vhd_check,
 };

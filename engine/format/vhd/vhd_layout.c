@@ -54,9 +54,7 @@ static enum vdisk_status place_areas(struct vdisk_image *image, const struct vhd
                                      struct vdisk_error *error)
 {
     const struct vhd_state *state = image->state;
-    const uint64_t limit =
-        (uint64_t)atomic_load_explicit(&state->limit_sectors, memory_order_relaxed) *
-        VDISK_SECTOR_BYTES;
+    const uint64_t limit = vhd_limit(state);
     const uint64_t table_bytes =
         vdisk_div_up((uint64_t)header->table_entries * VHD_ENTRY_BYTES, VHD_PAGE_BYTES) *
         VHD_PAGE_BYTES;

@@ -32,8 +32,7 @@ enum vdisk_status vhd_block_find(struct vdisk_image *image, const struct vhd_lay
         return status;
     offset = (uint64_t)raw_entry * VDISK_SECTOR_BYTES;
     used = state->bitmap_bytes + vhd_block_used_bytes(state, layout, block);
-    limit = (uint64_t)atomic_load_explicit(&state->limit_sectors, memory_order_relaxed) *
-            VDISK_SECTOR_BYTES;
+    limit = vhd_limit(state);
     if (!vdisk_range_within(offset, used, limit))
         return vdisk_image_fail(image, error, VDISK_CORRUPT, "VHD block table",
                                 layout->table_offset + (uint64_t)block * VHD_ENTRY_BYTES,

@@ -8,13 +8,6 @@ static enum vdisk_status fail(struct vdisk_image *image, struct vdisk_error *err
     return vdisk_image_fail(image, error, VDISK_CORRUPT, structure, offset_bytes, reason);
 }
 
-static void set_limit(struct vhd_state *state, uint64_t limit_bytes)
-{
-    atomic_store_explicit(&state->limit_sectors,
-                          (uint32_t)vdisk_min_u64(limit_bytes / VDISK_SECTOR_BYTES, UINT32_MAX),
-                          memory_order_relaxed);
-}
-
 /* The footer at the end, which old versions wrote without its last byte. */
 static enum vdisk_status read_tail(struct vdisk_image *image, struct vhd_state *state,
                                    unsigned char *tail, struct vdisk_error *error)
@@ -138,6 +131,26 @@ static enum vdisk_status find_end(struct vdisk_image *image, struct vhd_state *s
     return status;
 }
 
+/* For a check, a table that cannot be used is a finding and no failure. */
+static enum vdisk_status open_layout(struct vdisk_image *image, struct vhd_state *state,
+                                     bool for_check, struct vhd_layout **layout,
+                                     struct vdisk_error *error)
+{
+    struct vdisk_error fault;
+    enum vdisk_status status;
+
+    vhd_set_limit(state, state->tail_fault == NULL ? state->tail_offset : state->file_bytes);
+    status = vhd_layout_create(image, &state->footer, &state->header, state->footer.data_offset,
+                               layout, &fault);
+    if (status == VDISK_CORRUPT && for_check) {
+        state->header_fault = fault.reason;
+        return VDISK_OK;
+    }
+    if (status != VDISK_OK && error != NULL)
+        *error = fault;
+    return status;
+}
+
 static enum vdisk_status open_dynamic(struct vdisk_image *image, bool for_check,
                                       struct vdisk_error *error)
 {
@@ -148,10 +161,8 @@ static enum vdisk_status open_dynamic(struct vdisk_image *image, bool for_check,
     if (status != VDISK_OK || state->header_fault != NULL)
         return status;
     set_block_size(image, state);
-    set_limit(state, state->tail_fault == NULL ? state->tail_offset : state->file_bytes);
-    status = vhd_layout_create(image, &state->footer, &state->header, state->footer.data_offset,
-                               &layout, error);
-    if (status != VDISK_OK)
+    status = open_layout(image, state, for_check, &layout, error);
+    if (status != VDISK_OK || state->header_fault != NULL)
         return status;
     atomic_store_explicit(&state->layout, layout, memory_order_release);
     status = find_end(image, state, layout, error);

@@ -61,6 +61,7 @@ struct vhd_state {
     uint64_t tail_offset;     /* of the footer at the end, be it whole or not */
     uint64_t end_bytes;       /* where the footer belongs, and where the next block goes */
     bool footer_pending;      /* the end has moved since the footer was written */
+    bool lost;                /* the file may have other tables than these: no more changes */
     unsigned char *prefix;    /* what precedes a new block's data: padding and its bitmap */
 };
 
@@ -72,6 +73,19 @@ static inline uint32_t vhd_pitch(const struct vhd_state *state)
 static inline struct vhd_layout *vhd_layout(const struct vhd_state *state)
 {
     return atomic_load_explicit(&state->layout, memory_order_acquire);
+}
+
+static inline uint64_t vhd_limit(const struct vhd_state *state)
+{
+    return (uint64_t)atomic_load_explicit(&state->limit_sectors, memory_order_relaxed) *
+           VDISK_SECTOR_BYTES;
+}
+
+static inline void vhd_set_limit(struct vhd_state *state, uint64_t limit_bytes)
+{
+    atomic_store_explicit(&state->limit_sectors,
+                          (uint32_t)vdisk_min_u64(limit_bytes / VDISK_SECTOR_BYTES, UINT32_MAX),
+                          memory_order_relaxed);
 }
 
 /* vhd_open.c */
@@ -156,6 +170,33 @@ enum vdisk_status vhd_parent_describe(struct vdisk_file *file, const struct vdis
                                       struct vhd_parent *described, struct vdisk_error *error);
 enum vdisk_status vhd_check_parent(struct vdisk_image *image, struct vdisk_image *parent,
                                    struct vdisk_error *error);
+
+/* vhd_commit.c: footer, header and end of the file as they shall become */
+struct vhd_change {
+    unsigned char footer[VHD_FOOTER_BYTES];
+    unsigned char header[VHD_HEADER_BYTES];
+    uint64_t end_bytes; /* what lies behind the old end is written before the change is made */
+};
+
+/* Flushes, and gives a change that changes nothing yet. */
+enum vdisk_status vhd_change_begin(struct vdisk_image *image, struct vhd_change **change,
+                                   struct vdisk_error *error);
+
+/* Makes the change durable: of the footers only, or of the header as well. */
+enum vdisk_status vhd_change_footer(struct vdisk_image *image, struct vhd_change *change,
+                                    struct vdisk_error *error);
+enum vdisk_status vhd_change_header(struct vdisk_image *image, struct vhd_change *change,
+                                    struct vdisk_error *error);
+
+/* Lookups go by the changed header and size from here on. */
+enum vdisk_status vhd_replace_layout(struct vdisk_image *image, struct vdisk_error *error);
+
+/* Frees the change; tidies the end of the file when it failed. Returns `status`. */
+enum vdisk_status vhd_change_end(struct vdisk_image *image, struct vhd_change *change,
+                                 enum vdisk_status status);
+
+/* VDISK_IO when an earlier change left it open which tables the file has. */
+enum vdisk_status vhd_require_sound(struct vdisk_image *image, struct vdisk_error *error);
 
 /* vhd_create.c, vhd_resize.c, vhd_check.c */
 enum vdisk_status vhd_create(struct vdisk_file *file, const struct vdisk_create_options *options,

@@ -6,12 +6,6 @@ static enum vdisk_status no_memory(struct vdisk_image *image, struct vdisk_error
     return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
 }
 
-static void set_limit(struct vhd_state *state, uint64_t limit_bytes)
-{
-    atomic_store_explicit(&state->limit_sectors, (uint32_t)(limit_bytes / VDISK_SECTOR_BYTES),
-                          memory_order_relaxed);
-}
-
 static enum vdisk_status write_footer(struct vdisk_image *image, uint64_t offset_bytes,
                                       struct vdisk_error *error)
 {
@@ -57,7 +51,7 @@ static enum vdisk_status restore_tail(struct vdisk_image *image, struct vdisk_er
         return status;
     state->tail_fault = NULL;
     state->tail_offset = state->end_bytes;
-    set_limit(state, state->end_bytes);
+    vhd_set_limit(state, state->end_bytes);
     return VDISK_OK;
 }
 
@@ -187,7 +181,7 @@ static enum vdisk_status allocate_block(struct vdisk_image *image, struct vhd_la
     }
     state->end_bytes = fresh.end_bytes;
     state->footer_pending = true;
-    set_limit(state, fresh.end_bytes);
+    vhd_set_limit(state, fresh.end_bytes);
     if (state->type == VHD_DYNAMIC)
         vhd_layout_set_full(layout, block);
     return publish_block(image, layout, block, fresh.block_offset, error);
@@ -234,8 +228,10 @@ enum vdisk_status vhd_write_new(struct vdisk_image *image, uint64_t offset_bytes
     const size_t piece = vdisk_min_size(length_bytes, state->block_bytes - byte_in_block);
     const uint32_t count = (uint32_t)(piece / VDISK_SECTOR_BYTES);
     uint64_t block_offset;
-    enum vdisk_status status = vhd_block_find(image, layout, block, &block_offset, error);
+    enum vdisk_status status = vhd_require_sound(image, error);
 
+    if (status == VDISK_OK)
+        status = vhd_block_find(image, layout, block, &block_offset, error);
     if (status != VDISK_OK)
         return status;
     *done_bytes = piece;
@@ -313,8 +309,10 @@ enum vdisk_status vhd_zero(struct vdisk_image *image, uint64_t offset_bytes, uin
 {
     const struct vhd_state *state = image->state;
     struct vdisk_extent extent;
-    enum vdisk_status status = vhd_map(image, offset_bytes, length_bytes, &extent, error);
+    enum vdisk_status status = vhd_require_sound(image, error);
 
+    if (status == VDISK_OK)
+        status = vhd_map(image, offset_bytes, length_bytes, &extent, error);
     if (status != VDISK_OK)
         return status;
     if (extent.kind == VDISK_EXTENT_DATA)
@@ -346,8 +344,10 @@ enum vdisk_status vhd_flush(struct vdisk_image *image, struct vdisk_error *error
 {
     struct vhd_state *state = image->state;
     const struct vhd_layout *layout = vhd_layout(state);
-    enum vdisk_status status = vdisk_file_flush(image->file, error);
+    enum vdisk_status status = vhd_require_sound(image, error);
 
+    if (status == VDISK_OK)
+        status = vdisk_file_flush(image->file, error);
     if (status != VDISK_OK || layout == NULL)
         return status;
     if (!state->footer_pending && vdisk_page_cache_dirty_count(state->bitmaps) == 0 &&
