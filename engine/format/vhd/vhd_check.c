@@ -227,7 +227,8 @@ static enum vdisk_status check_ends(struct vhd_audit *audit, struct vdisk_error 
     if (head_fault != NULL)
         report(audit, VDISK_FINDING_CORRUPTION, repair, "VHD footer copy", 0, head_fault);
     if (tail_fault != NULL)
-        report(audit, VDISK_FINDING_CORRUPTION, repair, "VHD footer", tail_offset, tail_fault);
+        report(audit, state->tail_differs ? VDISK_FINDING_CORRUPTION : VDISK_FINDING_NOTE, repair,
+               "VHD footer", tail_offset, tail_fault);
     if (leak)
         report(audit, VDISK_FINDING_LEAK, repair, "VHD file", audit->end_bytes,
                "space behind the last block belongs to none");
@@ -258,6 +259,23 @@ static enum vdisk_status check_dynamic(struct vhd_audit *audit, struct vdisk_err
     return check_ends(audit, error);
 }
 
+static enum vdisk_status check_fixed(struct vdisk_image *image, struct vdisk_check *check,
+                                     struct vdisk_error *error)
+{
+    const struct vhd_state *state = image->state;
+    const char *tail_fault = state->tail_fault;
+    enum vdisk_status status = VDISK_OK;
+
+    if (tail_fault == NULL)
+        return VDISK_OK;
+    if (check->repair)
+        status = vhd_begin_write(image, error);
+    if (status == VDISK_OK)
+        vdisk_check_report(check, VDISK_FINDING_NOTE, check->repair, "VHD footer",
+                           state->tail_offset, tail_fault);
+    return status;
+}
+
 enum vdisk_status vhd_check(struct vdisk_image *image, struct vdisk_check *check,
                             struct vdisk_error *error)
 {
@@ -265,9 +283,11 @@ enum vdisk_status vhd_check(struct vdisk_image *image, struct vdisk_check *check
     struct vhd_state *state = image->state;
     enum vdisk_status status = VDISK_OK;
 
+    if (state->type == VHD_FIXED)
+        return check_fixed(image, check, error);
     if (atomic_load(&image->writing))
         status = vhd_flush(image, error);
-    if (status != VDISK_OK || state->type == VHD_FIXED)
+    if (status != VDISK_OK)
         return status;
     audit = vdisk_alloc(sizeof *audit);
     if (audit == NULL)

@@ -36,18 +36,37 @@ static enum vdisk_status write_flushed(struct vdisk_file *file, uint64_t offset_
     return status;
 }
 
-/* The copy in front decides; the end of the file follows when it is safe. */
+/*
+ * The copy in front decides. The old footer goes first, unless something was written over it
+ * already, so that a power cut leaves one that is missing and not one that contradicts.
+ */
+static enum vdisk_status remove_tail(struct vdisk_image *image, const struct vhd_change *change,
+                                     struct vdisk_error *error)
+{
+    const struct vhd_state *state = image->state;
+    enum vdisk_status status;
+
+    if (state->head_fault != NULL || change->end_bytes > state->end_bytes)
+        return VDISK_OK;
+    status = vdisk_file_fill_zeros(image->file, state->end_bytes, VHD_FOOTER_BYTES, error);
+    return status == VDISK_OK ? vdisk_file_flush(image->file, error) : status;
+}
+
 static enum vdisk_status write_footers(struct vdisk_image *image, const struct vhd_change *change,
                                        struct vdisk_error *error)
 {
-    enum vdisk_status status =
-        write_flushed(image->file, 0, change->footer, VHD_FOOTER_BYTES, error);
+    enum vdisk_status status = remove_tail(image, change, error);
 
     if (status == VDISK_OK)
-        status = vdisk_file_set_size(image->file, change->end_bytes + VHD_FOOTER_BYTES, error);
+        status = write_flushed(image->file, 0, change->footer, VHD_FOOTER_BYTES, error);
     if (status == VDISK_OK)
         status =
             write_flushed(image->file, change->end_bytes, change->footer, VHD_FOOTER_BYTES, error);
+    /* Cut last: what lies there until then may be anything that a guest wrote. */
+    if (status == VDISK_OK)
+        status = vdisk_file_set_size(image->file, change->end_bytes + VHD_FOOTER_BYTES, error);
+    if (status == VDISK_OK)
+        status = vdisk_file_flush(image->file, error);
     return status;
 }
 

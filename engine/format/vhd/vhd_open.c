@@ -23,18 +23,50 @@ static enum vdisk_status read_tail(struct vdisk_image *image, struct vhd_state *
     return vdisk_file_read(image->file, state->tail_offset, tail, tail_bytes, error);
 }
 
-static enum vdisk_status fail_without_footer(struct vdisk_image *image,
-                                             const struct vhd_state *state,
-                                             const unsigned char *tail, struct vdisk_error *error)
+/*
+ * A fixed disk whose growing was cut off may have got longer without its new footer: the old one
+ * is a power of two of sectors before the end, and zeros follow it.
+ */
+static enum vdisk_status find_left_behind(struct vdisk_image *image, struct vhd_state *state,
+                                          unsigned char *tail, struct vdisk_error *error)
 {
-    const unsigned char *head = state->footer_bytes;
+    for (uint64_t back = VHD_FOOTER_BYTES; back <= state->tail_offset; back *= 2) {
+        const uint64_t offset = state->tail_offset - back;
+        struct vhd_footer footer;
+        enum vdisk_status status =
+            vdisk_file_read(image->file, offset, tail, VHD_FOOTER_BYTES, error);
 
-    if (!vhd_footer_is_present(tail) && !vhd_footer_is_present(head))
-        return vdisk_image_fail(image, error, VDISK_WRONG_FORMAT, "VHD footer", state->tail_offset,
-                                "neither the end nor the beginning of the file holds one");
-    if (vhd_footer_is_present(head))
+        if (status != VDISK_OK)
+            return status;
+        if (vhd_footer_decode(tail, &footer) == NULL && footer.type == VHD_FIXED &&
+            footer.current_size <= offset) {
+            state->footer = footer;
+            memcpy(state->footer_bytes, tail, VHD_FOOTER_BYTES);
+            state->tail_offset = offset;
+            return VDISK_OK;
+        }
+    }
+    return VDISK_WRONG_FORMAT;
+}
+
+/* Neither the end nor the beginning has a whole footer. */
+static enum vdisk_status look_further(struct vdisk_image *image, struct vhd_state *state,
+                                      unsigned char *tail, struct vdisk_error *error)
+{
+    const bool at_head = vhd_footer_is_present(state->footer_bytes);
+    const bool at_tail = vhd_footer_is_present(tail);
+    enum vdisk_status status = VDISK_WRONG_FORMAT;
+
+    if (at_head)
         return fail(image, error, "VHD footer copy", 0, state->head_fault);
-    return fail(image, error, "VHD footer", state->tail_offset, state->tail_fault);
+    if (at_tail)
+        return fail(image, error, "VHD footer", state->tail_offset, state->tail_fault);
+    if (vdisk_is_aligned(state->file_bytes, VDISK_SECTOR_BYTES))
+        status = find_left_behind(image, state, tail, error);
+    if (status == VDISK_WRONG_FORMAT)
+        vdisk_image_fail(image, error, status, "VHD footer", state->tail_offset,
+                         "neither the end nor the beginning of the file holds one");
+    return status;
 }
 
 /* Leaves the footer that counts in state->footer and footer_bytes. */
@@ -59,12 +91,13 @@ static enum vdisk_status choose_footer(struct vdisk_image *image, struct vhd_sta
     state->head_fault = vhd_footer_decode(head, &state->footer);
     if (state->head_fault == NULL && state->footer.type == VHD_FIXED)
         state->head_fault = "it is the footer of a fixed disk";
+    if (state->head_fault != NULL && state->tail_fault != NULL)
+        return look_further(image, state, tail, error);
     if (state->head_fault != NULL) {
-        if (state->tail_fault != NULL)
-            return fail_without_footer(image, state, tail, error);
         state->footer = tail_footer;
         memcpy(state->footer_bytes, tail, VHD_FOOTER_BYTES);
     } else if (state->tail_fault == NULL && memcmp(head, tail, VHD_FOOTER_BYTES) != 0) {
+        state->tail_differs = true;
         state->tail_fault = "it differs from its copy at the beginning of the file";
     }
     return VDISK_OK;

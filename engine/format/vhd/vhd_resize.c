@@ -2,32 +2,95 @@
 
 #define PIECE_BYTES (64u << 10)
 
-/* The footer goes to the new end before the old one is given up: there is no copy. */
-static enum vdisk_status resize_fixed(struct vdisk_image *image, uint64_t size_bytes,
+static enum vdisk_status write_footer(struct vdisk_image *image, uint64_t offset_bytes,
+                                      struct vdisk_error *error)
+{
+    const struct vhd_state *state = image->state;
+    enum vdisk_status status =
+        vdisk_file_write(image->file, offset_bytes, state->footer_bytes, VHD_FOOTER_BYTES, error);
+
+    if (status == VDISK_OK)
+        status = vdisk_file_flush(image->file, error);
+    return status;
+}
+
+/*
+ * Moves the end of the file to where the footer of the larger disk belongs. The file might get
+ * longer, and yet lose the footer, in a power cut: so it grows by powers of two, and opening looks
+ * for a lost footer at these distances.
+ */
+static enum vdisk_status extend_fixed(struct vdisk_image *image, uint64_t tail_offset,
                                       struct vdisk_error *error)
 {
     struct vhd_state *state = image->state;
-    const uint64_t old_bytes = state->footer.current_size;
-    enum vdisk_status status;
+    enum vdisk_status status = VDISK_OK;
 
-    vhd_footer_set_size(state->footer_bytes, size_bytes);
-    status =
-        vdisk_file_write(image->file, size_bytes, state->footer_bytes, VHD_FOOTER_BYTES, error);
+    while (state->tail_offset < tail_offset && status == VDISK_OK) {
+        const uint64_t rest = tail_offset - state->tail_offset;
+        uint64_t step = vdisk_min_u64(rest, VHD_FOOTER_BYTES);
+
+        while (step <= rest / 2)
+            step *= 2;
+        status = write_footer(image, state->tail_offset + step, error);
+        if (status == VDISK_OK)
+            status = vdisk_file_zero(image->file, state->tail_offset, VHD_FOOTER_BYTES, error);
+        if (status == VDISK_OK)
+            state->tail_offset += step;
+    }
+    return status;
+}
+
+/* What was behind the disk becomes zeros before it belongs to the disk. */
+static enum vdisk_status grow_fixed(struct vdisk_image *image, uint64_t size_bytes,
+                                    struct vdisk_error *error)
+{
+    struct vhd_state *state = image->state;
+    const uint64_t old_bytes = state->footer.current_size;
+    const uint64_t slack_end = vdisk_min_u64(size_bytes, state->tail_offset);
+    enum vdisk_status status = extend_fixed(image, size_bytes, error);
+
+    if (status == VDISK_OK && slack_end > old_bytes)
+        status = vdisk_file_zero(image->file, old_bytes, slack_end - old_bytes, error);
     if (status == VDISK_OK)
         status = vdisk_file_flush(image->file, error);
-    if (status != VDISK_OK) {
-        vhd_footer_set_size(state->footer_bytes, old_bytes);
+    return status;
+}
+
+/* A fixed disk has one footer: there is a whole one to be found at any moment. */
+static enum vdisk_status move_fixed(struct vdisk_image *image, uint64_t size_bytes,
+                                    struct vdisk_error *error)
+{
+    struct vhd_state *state = image->state;
+    enum vdisk_status status = VDISK_OK;
+
+    if (size_bytes > state->footer.current_size)
+        status = grow_fixed(image, size_bytes, error);
+    if (status != VDISK_OK)
         return status;
-    }
-    if (size_bytes > old_bytes)
-        status = vdisk_file_zero(image->file, old_bytes,
-                                 vdisk_min_u64(size_bytes, state->file_bytes) - old_bytes, error);
+    vhd_footer_set_size(state->footer_bytes, size_bytes);
+    status = write_footer(image, state->tail_offset, error);
+    if (status != VDISK_OK || state->tail_offset == size_bytes)
+        return status;
+    status = write_footer(image, size_bytes, error);
     if (status == VDISK_OK)
         status = vdisk_file_set_size(image->file, size_bytes + VHD_FOOTER_BYTES, error);
     if (status == VDISK_OK)
         status = vdisk_file_flush(image->file, error);
-    if (status != VDISK_OK)
+    return status;
+}
+
+static enum vdisk_status resize_fixed(struct vdisk_image *image, uint64_t size_bytes,
+                                      struct vdisk_error *error)
+{
+    struct vhd_state *state = image->state;
+    enum vdisk_status status = vhd_require_sound(image, error);
+
+    if (status == VDISK_OK)
+        status = move_fixed(image, size_bytes, error);
+    if (status != VDISK_OK) {
+        state->lost = true; /* where the footer is is not known */
         return status;
+    }
     state->footer.current_size = size_bytes;
     state->tail_offset = size_bytes;
     state->file_bytes = size_bytes + VHD_FOOTER_BYTES;

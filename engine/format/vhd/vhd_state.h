@@ -57,6 +57,7 @@ struct vhd_state {
     unsigned char header_bytes[VHD_HEADER_BYTES];
     const char *head_fault;   /* what is wrong with the copy in front; NULL: nothing */
     const char *tail_fault;   /* ... with the footer at the end */
+    bool tail_differs;        /* it is whole, which a power cut does not leave */
     const char *header_fault; /* opened for a check only */
     uint64_t tail_offset;     /* of the footer at the end, be it whole or not */
     uint64_t end_bytes;       /* where the footer belongs, and where the next block goes */

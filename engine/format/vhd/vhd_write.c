@@ -55,13 +55,29 @@ static enum vdisk_status restore_tail(struct vdisk_image *image, struct vdisk_er
     return VDISK_OK;
 }
 
+/* Drops zeros that got behind a fixed disk's footer when its growing was cut off. */
+static enum vdisk_status restore_fixed(struct vdisk_image *image, struct vdisk_error *error)
+{
+    struct vhd_state *state = image->state;
+    enum vdisk_status status;
+
+    if (state->tail_fault == NULL)
+        return VDISK_OK;
+    status = vdisk_file_set_size(image->file, state->tail_offset + VHD_FOOTER_BYTES, error);
+    if (status == VDISK_OK)
+        status = vdisk_file_flush(image->file, error);
+    if (status == VDISK_OK)
+        state->tail_fault = NULL;
+    return status;
+}
+
 enum vdisk_status vhd_begin_write(struct vdisk_image *image, struct vdisk_error *error)
 {
     struct vhd_state *state = image->state;
     enum vdisk_status status;
 
     if (state->type == VHD_FIXED)
-        return VDISK_OK;
+        return restore_fixed(image, error);
     if (state->prefix == NULL)
         state->prefix = vdisk_alloc(VHD_ALIGN_BYTES + state->bitmap_bytes);
     if (state->prefix == NULL)
