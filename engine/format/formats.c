@@ -4,11 +4,13 @@
 #include "engine/format/raw.h"
 #include "engine/format/vhd/vhd.h"
 #include "engine/format/vhdx/vhdx.h"
+#include "engine/format/vmdk/vmdk_format.h"
 
 const struct vdisk_format *const vdisk_formats[] = {
     &vdisk_format_vhd, /* first: its guests write where the others have their magic */
     &vdisk_format_vhdx,
     &vdisk_format_qcow2,
+    &vdisk_format_vmdk,
     &vdisk_format_raw, /* claims nothing: what no other format claims is raw */
     NULL,
 };

@@ -1,0 +1,26 @@
+/* Writing a disk: sessions, new grains, zeroing, flushing. With image->allocation_lock held. */
+#ifndef VIRTUALDISK_ENGINE_VMDK_WRITE_H
+#define VIRTUALDISK_ENGINE_VMDK_WRITE_H
+
+#include "engine/format/vmdk/vmdk.h"
+
+enum vdisk_status vmdk_begin_write(struct vdisk_image *image, struct vdisk_error *error);
+enum vdisk_status vmdk_write_new(struct vdisk_image *image, uint64_t offset_bytes,
+                                 const void *buffer, size_t length_bytes, size_t *done_bytes,
+                                 struct vdisk_error *error);
+enum vdisk_status vmdk_zero(struct vdisk_image *image, uint64_t offset_bytes, uint64_t length_bytes,
+                            uint64_t *done_bytes, struct vdisk_error *error);
+enum vdisk_status vmdk_flush(struct vdisk_image *image, struct vdisk_error *error);
+enum vdisk_status vmdk_end_write(struct vdisk_image *image, struct vdisk_error *error);
+
+/* What the tables of an extent hold goes to its file: data, then tables; two flushes at most. */
+enum vdisk_status vmdk_extent_flush(struct vmdk_extent *extent, struct vdisk_error *error);
+
+/*
+ * Puts a changed descriptor into the file, as few bytes of it as possible. `text` has the room of
+ * the descriptor, is NUL-padded, and is taken over as the state's. No flush.
+ */
+enum vdisk_status vmdk_text_commit(struct vdisk_image *image, const char *text, uint32_t text_bytes,
+                                   struct vdisk_error *error);
+
+#endif
