@@ -103,6 +103,8 @@ static void vhdx_close(struct vdisk_image *image)
 
     if (state == NULL)
         return;
+    vhdx_journal_destroy(state->journal);
+    vhdx_space_destroy(state->space);
     vdisk_page_cache_destroy(state->pages);
     vhdx_overlay_destroy(state->overlay);
     vdisk_free(state->areas);
@@ -132,6 +134,14 @@ static enum vdisk_status vhdx_check_parent(struct vdisk_image *image, struct vdi
     return VDISK_OK;
 }
 
+/* Comes without the allocation lock when all is mapped for good: then there is only data. */
+static enum vdisk_status vhdx_flush(struct vdisk_image *image, struct vdisk_error *error)
+{
+    if (image->in_place)
+        return vdisk_file_flush(image->file, error);
+    return vhdx_journal_flush(image, error);
+}
+
 static const char *subformat_name(const struct vhdx_metadata *metadata)
 {
     if (metadata->has_parent)
@@ -156,11 +166,18 @@ static void vhdx_get_info(struct vdisk_image *image, struct vdisk_image_info *in
 const struct vdisk_format vdisk_format_vhdx = {
     .name = "vhdx",
     .description = "Hyper-V's format: fixed, dynamic and differencing disks up to 64 TiB",
-    .capabilities = 0,
+    .capabilities =
+        VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED | VDISK_CAN_HAVE_PARENT,
     .probe = vhdx_probe,
     .open = vhdx_open,
     .close = vhdx_close,
     .check_parent = vhdx_check_parent,
     .map = vhdx_bat_map,
+    .begin_write = vhdx_write_begin,
+    .write_new = vhdx_write_new,
+    .zero = vhdx_write_zero,
+    .flush = vhdx_flush,
+    .end_write = vhdx_write_end,
+    .create = vhdx_create,
     .get_info = vhdx_get_info,
 };

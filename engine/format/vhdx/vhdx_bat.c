@@ -52,6 +52,16 @@ enum vdisk_status vhdx_bat_load(struct vhdx_state *state, uint64_t index, uint64
     return status;
 }
 
+enum vdisk_status vhdx_bat_store(struct vdisk_image *image, uint64_t index, uint64_t entry,
+                                 struct vdisk_error *error)
+{
+    unsigned char data[VHDX_BAT_ENTRY_BYTES];
+
+    vdisk_store_le64(data, entry);
+    return vhdx_journal_store(image, entry_offset(vhdx_state_of(image), index), data, sizeof data,
+                              error);
+}
+
 static enum vdisk_status bat_fail(struct vdisk_image *image, struct vdisk_error *error,
                                   uint64_t index, const char *reason)
 {

@@ -108,6 +108,7 @@
 #define VHDX_LOCATOR_COUNT         18u
 #define VHDX_LOCATOR_ENTRIES       20u
 #define VHDX_LOCATOR_ENTRY_BYTES   12u
+#define VHDX_LOCATOR_BYTES_MAX     32768u /* of those that are written here */
 #define VHDX_ITEM_BYTES_MAX        VHDX_MIB
 
 /* BAT (2.5) */

@@ -119,6 +119,20 @@ enum vdisk_status vhdx_locator_load(struct vdisk_image *image, struct vdisk_erro
 /* vhdx_log.c: when the log is in use, replays it into state->overlay. */
 enum vdisk_status vhdx_log_load(struct vdisk_image *image, struct vdisk_error *error);
 
+/*
+ * A locator that leads to `parent`, into `item` (VHDX_LOCATOR_BYTES_MAX, zeroed). The names are as
+ * in vdisk_create_options; either may be NULL, but not both.
+ */
+enum vdisk_status vhdx_locator_encode(const char *file_name, struct vdisk_image *parent,
+                                      const char *parent_name, const char *parent_absolute_name,
+                                      unsigned char *item, uint32_t *length_bytes,
+                                      struct vdisk_error *error);
+
+/* Replaces the locator of a differencing image, in one step of the log. */
+enum vdisk_status vhdx_locator_replace(struct vdisk_image *image, struct vdisk_image *parent,
+                                       const char *parent_name, const char *parent_absolute_name,
+                                       struct vdisk_error *error);
+
 /* vhdx_overlay.c: a file with changes in memory over another file, which stays the caller's. */
 enum vdisk_status vhdx_overlay_create(struct vdisk_file *below, struct vhdx_overlay **overlay,
                                       struct vdisk_error *error);
@@ -159,7 +173,70 @@ enum vdisk_status vhdx_bat_map(struct vdisk_image *image, uint64_t offset_bytes,
                                uint64_t length_bytes, struct vdisk_extent *extent,
                                struct vdisk_error *error);
 
+/* Changes an entry, in memory until the next flush. */
+enum vdisk_status vhdx_bat_store(struct vdisk_image *image, uint64_t index, uint64_t entry,
+                                 struct vdisk_error *error);
+
 /* Looks whether all blocks of a fixed image follow each other: then nothing is looked up. */
 enum vdisk_status vhdx_bat_find_linear(struct vdisk_image *image, struct vdisk_error *error);
+
+/*
+ * vhdx_journal.c: our own log. Metadata is changed in the page cache only (vhdx_journal_store);
+ * vhdx_journal_flush makes the data durable, then one log entry with every changed page, and then
+ * writes the pages in place.
+ */
+enum vdisk_status vhdx_journal_open(struct vdisk_image *image, struct vdisk_error *error);
+enum vdisk_status vhdx_journal_store(struct vdisk_image *image, uint64_t offset_bytes,
+                                     const void *data, uint32_t length_bytes,
+                                     struct vdisk_error *error);
+enum vdisk_status vhdx_journal_flush(struct vdisk_image *image, struct vdisk_error *error);
+
+/* After a flush: everything is in place, and the log is empty. */
+enum vdisk_status vhdx_journal_close(struct vdisk_image *image, struct vdisk_error *error);
+void vhdx_journal_destroy(struct vhdx_journal *journal); /* NULL is allowed */
+
+/*
+ * vhdx_space.c: which MiB of the file are free. All under the allocation lock. What it hands out
+ * reads as zeros.
+ */
+enum vdisk_status vhdx_space_allocate(struct vdisk_image *image, uint64_t length_bytes,
+                                      uint64_t *offset_bytes, struct vdisk_error *error);
+
+/* The space may be used again after the next flush. */
+enum vdisk_status vhdx_space_free(struct vdisk_image *image, uint64_t offset_bytes,
+                                  uint64_t length_bytes, struct vdisk_error *error);
+
+/* For flush, after the commit: gives what was freed back, to us and to the host. */
+enum vdisk_status vhdx_space_release(struct vdisk_image *image, struct vdisk_error *error);
+
+/* For close: cuts off what is free at the end of the file. */
+enum vdisk_status vhdx_space_trim(struct vdisk_image *image, struct vdisk_error *error);
+void vhdx_space_destroy(struct vhdx_space *space); /* NULL is allowed */
+
+/* vhdx_write.c: the operations of struct vdisk_format. */
+enum vdisk_status vhdx_write_begin(struct vdisk_image *image, struct vdisk_error *error);
+enum vdisk_status vhdx_write_new(struct vdisk_image *image, uint64_t offset_bytes,
+                                 const void *buffer, size_t length_bytes, size_t *done_bytes,
+                                 struct vdisk_error *error);
+enum vdisk_status vhdx_write_zero(struct vdisk_image *image, uint64_t offset_bytes,
+                                  uint64_t length_bytes, uint64_t *done_bytes,
+                                  struct vdisk_error *error);
+/* Applies what the log of an unclean session says; needed once, before anything else is changed. */
+enum vdisk_status vhdx_write_recover(struct vdisk_image *image, struct vdisk_error *error);
+enum vdisk_status vhdx_write_end(struct vdisk_image *image, struct vdisk_error *error);
+
+/* vhdx_bitmap.c: sector bitmaps. Before a block becomes partial: it has none of its sectors. */
+enum vdisk_status vhdx_bitmap_prepare(struct vdisk_image *image, uint64_t block,
+                                      struct vdisk_error *error);
+enum vdisk_status vhdx_bitmap_set(struct vdisk_image *image, uint64_t block, uint64_t within_bytes,
+                                  uint64_t length_bytes, struct vdisk_error *error);
+
+/* vhdx_create.c, vhdx_resize.c, vhdx_check.c: likewise. */
+enum vdisk_status vhdx_create(struct vdisk_file *file, const struct vdisk_create_options *options,
+                              struct vdisk_error *error);
+enum vdisk_status vhdx_resize(struct vdisk_image *image, uint64_t size_bytes,
+                              struct vdisk_error *error);
+enum vdisk_status vhdx_check(struct vdisk_image *image, struct vdisk_check *check,
+                             struct vdisk_error *error);
 
 #endif
