@@ -111,15 +111,10 @@ static enum vdisk_exit setup_add(const struct vdisk_device_parameters *parameter
     return code;
 }
 
+/* Without parameters DIF_REMOVE removes the device from every hardware profile: just that. */
 static bool call_remove(struct vdisk_node_handle *node)
 {
-    SP_REMOVEDEVICE_PARAMS parameters = {
-        .ClassInstallHeader = {sizeof(SP_CLASSINSTALL_HEADER), DIF_REMOVE},
-        .Scope = DI_REMOVEDEVICE_GLOBAL,
-    };
-    return SetupDiSetClassInstallParamsW(node->set, &node->info, &parameters.ClassInstallHeader,
-                                         sizeof(parameters)) &&
-           SetupDiCallClassInstaller(DIF_REMOVE, node->set, &node->info);
+    return SetupDiCallClassInstaller(DIF_REMOVE, node->set, &node->info);
 }
 
 /*
