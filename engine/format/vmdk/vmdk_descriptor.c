@@ -1,5 +1,6 @@
 #include "engine/format/vmdk/vmdk_descriptor.h"
 #include "engine/base/checked.h"
+#include "engine/base/endian.h"
 
 static const char structure[] = "VMDK descriptor";
 
@@ -130,7 +131,8 @@ bool vmdk_name_is_plain(const char *name)
     if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return false;
     for (; *name != '\0'; name++) {
-        if ((unsigned char)*name < 0x20 || *name == '/' || *name == '\\' || *name == ':')
+        if ((unsigned char)*name < 0x20 || *name == '"' || *name == '/' || *name == '\\' ||
+            *name == ':')
             return false;
     }
     return true;
@@ -406,4 +408,16 @@ bool vmdk_descriptor_probe(const unsigned char *head, uint32_t head_bytes)
     }
     /* Without its title a descriptor still begins with its version. */
     return starts_with(head + at, head_bytes - at, "version=");
+}
+
+uint32_t vmdk_content_id(uint32_t other)
+{
+    unsigned char bytes[4];
+    uint32_t id;
+
+    do {
+        vdisk_random(bytes, sizeof bytes);
+        id = vdisk_load_le32(bytes);
+    } while (id == VMDK_NO_PARENT || id == other);
+    return id;
 }

@@ -34,19 +34,6 @@ enum vdisk_status vmdk_text_commit(struct vdisk_image *image, const char *text, 
     return VDISK_OK;
 }
 
-/* Any number but the one that says "no parent", and but the one it was. */
-static uint32_t new_content_id(uint32_t old)
-{
-    unsigned char bytes[4];
-    uint32_t id;
-
-    do {
-        vdisk_random(bytes, sizeof bytes);
-        id = vdisk_load_le32(bytes);
-    } while (id == VMDK_NO_PARENT || id == old);
-    return id;
-}
-
 /* Children recognise by it that their parent is not what it was. */
 static enum vdisk_status change_content_id(struct vdisk_image *image, struct vdisk_error *error)
 {
@@ -58,7 +45,7 @@ static enum vdisk_status change_content_id(struct vdisk_image *image, struct vdi
         .room_bytes = state->text_room_bytes != 0 ? state->text_room_bytes : VMDK_TEXT_BYTES_MAX,
         .length = state->text_bytes,
     };
-    const uint32_t id = new_content_id(state->descriptor->content_id);
+    const uint32_t id = vmdk_content_id(state->descriptor->content_id);
     enum vdisk_status status;
 
     if (text.bytes == NULL)
