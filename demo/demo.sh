@@ -7,8 +7,6 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 windows=$root/build/windows-x64
 work=$root/build/demo
 session=$root/wine/session
-VIRTUALDISK_WINE_DIR=${VIRTUALDISK_WINE_DIR:-$root/build/wine}
-export VIRTUALDISK_WINE_DIR
 
 bold='' dim='' green='' red='' plain=''
 if [ -t 1 ]; then
@@ -21,8 +19,7 @@ finish() {
     status=$?
     "$session" stop || true
     [ $status -eq 0 ] ||
-        printf '\n%sThe demo stopped at: %s%s\n(The drivers'\'' log is %s/session.log)\n' \
-            "$red" "$current" "$plain" "$VIRTUALDISK_WINE_DIR" >&2
+        printf '\n%sThe demo stopped at: %s%s\n' "$red" "$current" "$plain" >&2
 }
 trap finish EXIT
 
@@ -61,7 +58,7 @@ volume() {
 }
 
 as_windows_path() {
-    "$session" path "$1"
+    printf 'Z:%s\n' "$1" | tr / '\\'
 }
 
 rm -rf "$work"

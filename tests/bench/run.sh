@@ -18,7 +18,7 @@ mkdir -p "$work"
 "$session" start
 
 windows_path() {
-    "$session" path "$1"
+    printf 'Z:%s\n' "$1" | tr / '\\'
 }
 
 # A driver that is no PnP device is a service that is started by hand.
@@ -32,7 +32,7 @@ head -c 67108864 /dev/zero >"$work/plain.img"
     --letter V: >/dev/null
 
 echo 'The volume, as a ratio of the same through another device (median, spread of 9 rounds)'
-VIRTUALDISK_WINE_LIMIT=600 "$session" run "$windows/tests/bench/bench_volume.exe" \
+"$session" run -t 600 "$windows/tests/bench/bench_volume.exe" \
     'volume=\\.\V:' 'ramdisk=\\.\BenchRamDisk' "file=$(windows_path "$work/plain.img")" \
     --seconds-per-cell "$seconds"
 
