@@ -547,6 +547,8 @@ static enum vdisk_status open_parent(struct vdisk_image *top, struct vdisk_image
             if (error != NULL)
                 *error = attempt;
         }
+        if (status == VDISK_IO || status == VDISK_NO_MEMORY)
+            break; /* a file that cannot be read is not one that is not there */
     }
     return worst;
 }
