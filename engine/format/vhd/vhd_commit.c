@@ -52,17 +52,13 @@ static enum vdisk_status remove_tail(struct vdisk_image *image, const struct vhd
     return status == VDISK_OK ? vdisk_file_flush(image->file, error) : status;
 }
 
-static enum vdisk_status write_footers(struct vdisk_image *image, const struct vhd_change *change,
-                                       struct vdisk_error *error)
+/* Cut last: what lies at the end until then may be anything that a guest wrote. */
+static enum vdisk_status write_tail(struct vdisk_image *image, const struct vhd_change *change,
+                                    struct vdisk_error *error)
 {
-    enum vdisk_status status = remove_tail(image, change, error);
+    enum vdisk_status status =
+        write_flushed(image->file, change->end_bytes, change->footer, VHD_FOOTER_BYTES, error);
 
-    if (status == VDISK_OK)
-        status = write_flushed(image->file, 0, change->footer, VHD_FOOTER_BYTES, error);
-    if (status == VDISK_OK)
-        status =
-            write_flushed(image->file, change->end_bytes, change->footer, VHD_FOOTER_BYTES, error);
-    /* Cut last: what lies there until then may be anything that a guest wrote. */
     if (status == VDISK_OK)
         status = vdisk_file_set_size(image->file, change->end_bytes + VHD_FOOTER_BYTES, error);
     if (status == VDISK_OK)
@@ -96,36 +92,35 @@ static void adopt(struct vhd_state *state, const struct vhd_change *change)
 enum vdisk_status vhd_change_footer(struct vdisk_image *image, struct vhd_change *change,
                                     struct vdisk_error *error)
 {
-    enum vdisk_status status = write_footers(image, change, error);
+    enum vdisk_status status = remove_tail(image, change, error);
 
     if (status == VDISK_OK)
-        adopt(image->state, change);
-    return status;
+        status = write_flushed(image->file, 0, change->footer, VHD_FOOTER_BYTES, error);
+    if (status != VDISK_OK)
+        return status;
+    adopt(image->state, change);
+    return write_tail(image, change, error);
 }
 
 enum vdisk_status vhd_change_header(struct vdisk_image *image, struct vhd_change *change,
                                     struct vdisk_error *error)
 {
-    struct vhd_state *state = image->state;
-    const uint64_t place = state->footer.data_offset;
+    const uint64_t place = ((const struct vhd_state *)image->state)->footer.data_offset;
     const uint64_t end_bytes = change->end_bytes;
     enum vdisk_status status =
         write_flushed(image->file, end_bytes, change->header, VHD_HEADER_BYTES, error);
 
     change->end_bytes += VHD_HEADER_BYTES;
     vhd_footer_set_data_offset(change->footer, end_bytes);
-    if (status == VDISK_OK)
-        status = write_footers(image, change, error);
     if (status != VDISK_OK)
         return status;
-    adopt(state, change);
-    status = write_flushed(image->file, place, change->header, VHD_HEADER_BYTES, error);
+    status = vhd_change_footer(image, change, error);
+    if (status == VDISK_OK)
+        status = write_flushed(image->file, place, change->header, VHD_HEADER_BYTES, error);
     change->end_bytes = end_bytes;
     vhd_footer_set_data_offset(change->footer, place);
     if (status == VDISK_OK)
         status = vhd_change_footer(image, change, error);
-    if (status != VDISK_OK) /* the change was made, but whoever asked will not act by it */
-        state->lost = true;
     return status;
 }
 
@@ -139,10 +134,8 @@ enum vdisk_status vhd_replace_layout(struct vdisk_image *image, struct vdisk_err
     vhd_set_limit(state, vdisk_max_u64(state->end_bytes, vhd_limit(state)));
     status = vhd_layout_create(image, &state->footer, &state->header, state->footer.data_offset,
                                &layout, error);
-    if (status != VDISK_OK) {
-        state->lost = true;
+    if (status != VDISK_OK)
         return status;
-    }
     if (state->footer.current_size < image->disk.size_bytes)
         image->disk.size_bytes = state->footer.current_size;
     atomic_store_explicit(&state->layout, layout, memory_order_release);
@@ -155,18 +148,21 @@ enum vdisk_status vhd_replace_layout(struct vdisk_image *image, struct vdisk_err
 
 /*
  * After a failure nobody knows which footer the file has: the one that memory agrees with is
- * written again, in front first. When that fails, the session must not go on, as its blocks could
- * go to a table that is out of date, and the other footer is not touched. What was written behind
- * the end is cut off, or skipped.
+ * written again, in front first. When that fails, or when lookups still go by what was before, the
+ * session must not go on, as its blocks could go to a table that is out of date. What was written
+ * behind the end is cut off, or skipped.
  */
 static void restore_after_failure(struct vdisk_image *image, const struct vhd_change *change)
 {
     struct vhd_state *state = image->state;
+    const struct vhd_layout *layout = vhd_layout(state);
 
-    if (write_flushed(image->file, 0, state->footer_bytes, VHD_FOOTER_BYTES, NULL) != VDISK_OK) {
-        state->lost = true;
+    state->lost =
+        layout->disk_bytes != state->footer.current_size ||
+        layout->table_offset != state->header.table_offset ||
+        write_flushed(image->file, 0, state->footer_bytes, VHD_FOOTER_BYTES, NULL) != VDISK_OK;
+    if (state->lost)
         return;
-    }
     if (vdisk_file_set_size(image->file, state->end_bytes, NULL) != VDISK_OK)
         state->end_bytes = vdisk_max_u64(state->end_bytes, change->end_bytes) + VHD_HEADER_BYTES +
                            VHD_FOOTER_BYTES;
