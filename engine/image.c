@@ -521,6 +521,14 @@ static enum vdisk_status try_parent(struct vdisk_image *top, struct vdisk_image 
     return status;
 }
 
+/* Does the failure speak of the file, so that another name may do? Or of the machine? */
+static bool is_another_file(enum vdisk_status status)
+{
+    return status == VDISK_NOT_FOUND || status == VDISK_ACCESS || status == VDISK_INVALID ||
+           status == VDISK_WRONG_FORMAT || status == VDISK_CORRUPT ||
+           status == VDISK_UNSUPPORTED || status == VDISK_PARENT_CHANGED;
+}
+
 /* Tries the names in their order; what is said in the end is the most telling failure. */
 static enum vdisk_status open_parent(struct vdisk_image *top, struct vdisk_image *child,
                                      struct vdisk_error *error)
@@ -547,8 +555,8 @@ static enum vdisk_status open_parent(struct vdisk_image *top, struct vdisk_image
             if (error != NULL)
                 *error = attempt;
         }
-        if (status == VDISK_IO || status == VDISK_NO_MEMORY)
-            break; /* a file that cannot be read is not one that is not there */
+        if (!is_another_file(status))
+            break;
     }
     return worst;
 }
