@@ -11,8 +11,6 @@
 #include "wide_win32.h"
 #include "virtualdisk/image.h"
 
-#include <stdio.h>
-
 #define MEGABYTE           (UINT64_C(1) << 20)
 #define DEFAULT_SIZE_BYTES (100 * MEGABYTE)
 
@@ -195,12 +193,19 @@ static enum vdisk_exit finish(const struct vdisk_arguments *arguments,
         if (code != VDISK_EXIT_OK)
             vdisk_device_remove(device);
     }
-    if (code == VDISK_EXIT_OK) {
-        char letter = vdisk_letter_find(device->kernel_name);
-        snprintf(device->letter, sizeof(device->letter), "%c:", letter);
+    if (code == VDISK_EXIT_OK)
         print_opened(arguments, device, false);
-    }
     vdisk_devices_free(&devices);
+    return code;
+}
+
+/* A volume that came back when the system started may have lost its letter. */
+static enum vdisk_exit show_open(const struct vdisk_arguments *arguments,
+                                 const struct open_request *request, struct vdisk_device *device)
+{
+    enum vdisk_exit code = vdisk_letter_assign(device, request->letter);
+    if (code == VDISK_EXIT_OK)
+        print_opened(arguments, device, true);
     return code;
 }
 
@@ -231,7 +236,7 @@ static enum vdisk_exit open_or_show(const struct vdisk_arguments *arguments,
     struct vdisk_device *device = vdisk_devices_find_path(&devices, request->path);
     bool was_open = device != NULL && vdisk_device_is_working(device);
     if (was_open)
-        print_opened(arguments, device, true);
+        code = show_open(arguments, request, device);
     else if (device != NULL) /* left over: it did not start when the system did */
         code = vdisk_device_remove(device);
     vdisk_devices_free(&devices);

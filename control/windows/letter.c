@@ -4,6 +4,7 @@
 #include "output.h"
 #include "virtualdisk/platform.h"
 
+#include <stdio.h>
 #include <winioctl.h>
 
 /* mountmgr.h's names, without its dependence on the kernel's headers. */
@@ -123,21 +124,33 @@ static bool define_link(const wchar_t *kernel_name, char letter, DWORD flags)
     return DefineDosDeviceW(DDD_RAW_TARGET_PATH | flags, name, kernel_name);
 }
 
-enum vdisk_exit vdisk_letter_assign(const struct vdisk_device *device, char wanted)
+/* Where there is no mount manager, a letter is a link of our own. */
+static bool move_link(const wchar_t *kernel_name, char from, char to)
+{
+    if (from != 0)
+        define_link(kernel_name, from, DDD_REMOVE_DEFINITION | DDD_EXACT_MATCH_ON_REMOVE);
+    return define_link(kernel_name, to, 0);
+}
+
+enum vdisk_exit vdisk_letter_assign(struct vdisk_device *device, char wanted)
 {
     char current = wait_for_automatic(device->kernel_name);
-    if (current != 0 && (wanted == 0 || wanted == current))
-        return VDISK_EXIT_OK;
-    char letter = wanted != 0 ? wanted : first_free_letter();
+    char letter = wanted != 0 ? wanted : current != 0 ? current : first_free_letter();
     if (letter == 0) {
         vdisk_output_message("no drive letter is free");
         return VDISK_EXIT_FAILED;
     }
+    if (letter != current && !vdisk_letter_is_free(letter)) {
+        vdisk_output_message("the drive letter %c: is in use", letter);
+        return VDISK_EXIT_BUSY;
+    }
     wchar_t volume_name[VDISK_VOLUME_NAME_CHARS];
-    bool done = vdisk_letter_volume_name(device->volume_path, volume_name)
-                    ? move_mount_point(volume_name, current, letter)
-                    : define_link(device->kernel_name, letter, 0);
-    return done ? VDISK_EXIT_OK : vdisk_backend_fail("the drive letter could not be assigned");
+    if (letter != current && !(vdisk_letter_volume_name(device->volume_path, volume_name)
+                                   ? move_mount_point(volume_name, current, letter)
+                                   : move_link(device->kernel_name, current, letter)))
+        return vdisk_backend_fail("the drive letter could not be assigned");
+    snprintf(device->letter, sizeof(device->letter), "%c:", letter);
+    return VDISK_EXIT_OK;
 }
 
 void vdisk_letter_release(const struct vdisk_device *device)

@@ -12,8 +12,11 @@ bool vdisk_letter_is_free(char letter);
 /* The letter that leads to a device ("\Device\VirtualDisk-0"); 0: none. */
 char vdisk_letter_find(const wchar_t *kernel_name);
 
-/* Gives the volume a letter: `wanted`, or any when that is 0. Says what goes wrong. */
-enum vdisk_exit vdisk_letter_assign(const struct vdisk_device *device, char wanted);
+/*
+ * Gives the volume a letter, `wanted` or, when that is 0, the one that it has or any, and fills in
+ * device->letter. Says what goes wrong.
+ */
+enum vdisk_exit vdisk_letter_assign(struct vdisk_device *device, char wanted);
 
 /* Removes a link of our own; a letter of the mount manager goes with the volume. */
 void vdisk_letter_release(const struct vdisk_device *device);
