@@ -95,7 +95,7 @@ static void qcow2_close(struct vdisk_image *image)
 }
 
 /* So that from now on every cluster that begins within a file is whole. */
-static enum vdisk_status fill_files(struct vdisk_image *image, struct vdisk_error *error)
+enum vdisk_status qcow2_fill_files(struct vdisk_image *image, struct vdisk_error *error)
 {
     struct qcow2 *q = qcow2_of(image);
     uint64_t size;
@@ -130,11 +130,10 @@ static enum vdisk_status clear_autoclear(struct vdisk_image *image, struct vdisk
 static enum vdisk_status qcow2_begin_write(struct vdisk_image *image, struct vdisk_error *error)
 {
     struct qcow2 *q = qcow2_of(image);
-    enum vdisk_status status = fill_files(image, error);
+    enum vdisk_status status = qcow2_fill_files(image, error);
 
     if (status == VDISK_OK && (qcow2_header_features(q, QCOW2_AT_INCOMPATIBLE) & QCOW2_DIRTY) != 0)
-        status = vdisk_image_fail(image, error, VDISK_UNSUPPORTED, "QCOW2 header",
-                                  QCOW2_AT_INCOMPATIBLE, "the refcounts must be rebuilt first");
+        status = qcow2_rebuild(image, error);
     if (status == VDISK_OK)
         status = qcow2_verify_tables(image, error);
     if (status == VDISK_OK)
@@ -158,7 +157,8 @@ static void qcow2_get_info(struct vdisk_image *image, struct vdisk_image_info *i
 const struct vdisk_format vdisk_format_qcow2 = {
     .name = "qcow2",
     .description = "QEMU's disk image, versions 2 and 3",
-    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_HAVE_PARENT | VDISK_CAN_COMPRESS,
+    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_HAVE_PARENT | VDISK_CAN_CHECK |
+                    VDISK_CAN_COMPRESS,
     .probe = qcow2_probe,
     .open = qcow2_open,
     .close = qcow2_close,
@@ -170,6 +170,9 @@ const struct vdisk_format vdisk_format_qcow2 = {
     .flush = qcow2_commit,
     .end_write = qcow2_end_write,
     .create = qcow2_create,
+    .resize = qcow2_resize,
+    .set_parent = qcow2_set_parent,
     .get_info = qcow2_get_info,
+    .check = qcow2_check,
     .snapshots = &qcow2_snapshot_ops,
 };

@@ -279,7 +279,9 @@ const char *qcow2_l1_fault(struct qcow2 *q, const struct qcow2_layout *layout, u
 /* What is wrong with an L2 entry for the cluster at guest_offset_bytes, or NULL. */
 const char *qcow2_l2_fault(struct qcow2 *q, const struct qcow2_layout *layout,
                            const struct qcow2_entry *entry, uint64_t guest_offset_bytes);
-/* Any 8-byte aligned words of the L1 or L2 tables, within one page. */
+/* An entry of any L1 table, as it is; then one of the active L1 table, checked. */
+enum vdisk_status qcow2_load_word(struct vdisk_image *image, uint64_t offset_bytes, uint64_t *word,
+                                  struct vdisk_error *error);
 enum vdisk_status qcow2_load_l1(struct vdisk_image *image, const struct qcow2_layout *layout,
                                 uint64_t index, uint64_t *entry, struct vdisk_error *error);
 enum vdisk_status qcow2_load_l2(struct vdisk_image *image, uint64_t l2_offset, uint32_t index,
@@ -365,9 +367,10 @@ enum vdisk_status qcow2_drop_entry(struct vdisk_image *image, const struct qcow2
 /* Commits when caches or lists are near their limits. */
 enum vdisk_status qcow2_make_room(struct vdisk_image *image, struct vdisk_error *error);
 enum vdisk_status qcow2_flush_file(struct vdisk_image *image, struct vdisk_error *error);
-/* Extends the image's file to whole clusters. */
+/* Extends the image's file (and then the data file, too) to whole clusters. */
 enum vdisk_status qcow2_fill_file(struct vdisk_image *image, uint64_t *file_bytes,
                                   struct vdisk_error *error);
+enum vdisk_status qcow2_fill_files(struct vdisk_image *image, struct vdisk_error *error);
 enum vdisk_status qcow2_end_write(struct vdisk_image *image, struct vdisk_error *error);
 
 /* qcow2_l2.c: L2 tables that are about to change. */
@@ -420,7 +423,63 @@ enum vdisk_status qcow2_snapshot_measure(struct vdisk_image *image, struct qcow2
                                          struct vdisk_error *error);
 extern const struct vdisk_snapshot_ops qcow2_snapshot_ops;
 
-/* qcow2_census.c: who refers to what. */
+/* qcow2_snapshot_change.c */
+enum vdisk_status qcow2_snapshot_create(struct vdisk_image *image, const char *name,
+                                        struct vdisk_error *error);
+enum vdisk_status qcow2_snapshot_remove(struct vdisk_image *image, const char *name,
+                                        struct vdisk_error *error);
+enum vdisk_status qcow2_snapshot_apply(struct vdisk_image *image, const char *name,
+                                       struct vdisk_error *error);
+
+/* qcow2_walk.c: the entries of an L1 table and of the L2 tables under it. */
+struct qcow2_visit {
+    bool in_l1;     /* an L1 entry; else an L2 entry */
+    uint32_t index; /* in its table */
+    uint64_t table_offset;
+    uint64_t place_bytes; /* of the entry in the file */
+    struct qcow2_entry entry;
+    const char *fault; /* what is wrong with it, or NULL */
+};
+typedef enum vdisk_status qcow2_visitor(struct vdisk_image *image, const struct qcow2_visit *visit,
+                                        void *context, struct vdisk_error *error);
+/* Empty entries are left out; what lies under an L1 entry with a fault, too. */
+enum vdisk_status qcow2_walk(struct vdisk_image *image, uint64_t l1_offset, uint32_t l1_entries,
+                             qcow2_visitor *visitor, void *context, struct vdisk_error *error);
+/* The clusters that an intact entry refers to; false: none that are counted. */
+bool qcow2_visit_clusters(const struct qcow2 *q, const struct qcow2_visit *visit, uint64_t *first,
+                          uint64_t *count);
+/* Fails on the first entry with a fault. */
+enum vdisk_status qcow2_walk_intact(struct vdisk_image *image, uint64_t l1_offset,
+                                    uint32_t l1_entries, struct vdisk_error *error);
+/* Raises or lowers the counts of everything that is referred to. */
+enum vdisk_status qcow2_walk_add(struct vdisk_image *image, uint64_t l1_offset, uint32_t l1_entries,
+                                 int addend, struct vdisk_error *error);
+/* COPIED says, in the active tables, that the count is exactly one. */
+enum vdisk_status qcow2_copied_is_right(struct vdisk_image *image, const struct qcow2_visit *visit,
+                                        bool *right, struct vdisk_error *error);
+enum vdisk_status qcow2_walk_correct(struct vdisk_image *image, struct vdisk_error *error);
+
+/* qcow2_census.c: who refers to which cluster. */
+#define QCOW2_CENSUS_CLUSTERS (UINT32_C(1) << 18) /* of one window */
+#define QCOW2_CENSUS_TABLE    UINT32_C(0x80000000)
+#define QCOW2_CENSUS_L2       UINT32_C(0x40000000)
+#define QCOW2_CENSUS_DATA     UINT32_C(0x20000000)
+#define QCOW2_CENSUS_PACKED   UINT32_C(0x10000000)
+#define QCOW2_CENSUS_COUNT    UINT32_C(0x0fffffff)
+
+struct qcow2_census {
+    uint64_t file_clusters;
+    uint64_t first_cluster; /* of the window */
+    uint32_t *counts;       /* for each cluster of the window: kinds of users, and their number */
+    bool without_refcounts; /* the refcount table and its blocks do not count */
+    struct vdisk_check *check; /* where faulty entries are reported, once; or NULL */
+};
+enum vdisk_status qcow2_census_create(struct vdisk_image *image, struct qcow2_census *census,
+                                      struct vdisk_error *error);
+void qcow2_census_destroy(struct qcow2_census *census);
+void qcow2_census_mark(struct qcow2_census *census, uint64_t first, uint64_t count, uint32_t kind);
+enum vdisk_status qcow2_census_count(struct vdisk_image *image, struct qcow2_census *census,
+                                     uint64_t first_cluster, struct vdisk_error *error);
 
 /* qcow2_check.c, qcow2_rebuild.c */
 enum vdisk_status qcow2_check(struct vdisk_image *image, struct vdisk_check *check,

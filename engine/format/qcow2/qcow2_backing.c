@@ -78,3 +78,128 @@ bool qcow2_write_names(unsigned char *header, uint32_t at, uint32_t cluster_byte
     }
     return true;
 }
+
+/* Copies the extensions that say nothing about the backing file. */
+static enum vdisk_status copy_extensions(struct vdisk_image *image, unsigned char *header,
+                                         uint32_t *at, uint32_t limit, struct vdisk_error *error)
+{
+    struct qcow2_extension extension = {0};
+
+    for (;;) {
+        const uint32_t data_at = *at + 8;
+        enum vdisk_status status = qcow2_extension_next(image, &extension, error);
+
+        if (status != VDISK_OK || extension.type == QCOW2_EXT_END)
+            return status;
+        if (extension.type == QCOW2_EXT_BACKING_FORMAT)
+            continue;
+        if (extension.length_bytes > limit ||
+            !put_extension(header, at, limit, extension.type, NULL, extension.length_bytes))
+            return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, "QCOW2 header extension",
+                                    extension.data_offset, "there is no room to rewrite it");
+        status = vdisk_file_read(image->file, extension.data_offset, header + data_at,
+                                 extension.length_bytes, error);
+        if (status != VDISK_OK)
+            return status;
+    }
+}
+
+/* The header with other names, in `header`, which holds the old one. */
+static enum vdisk_status compose_header(struct vdisk_image *image, unsigned char *header,
+                                        uint32_t limit, const struct qcow2_backing *backing,
+                                        struct vdisk_error *error)
+{
+    struct qcow2 *q = qcow2_of(image);
+    const char *format = qcow2_format_to_qemu(backing->format);
+    const uint32_t name_length = (uint32_t)strlen(backing->name);
+    uint32_t at = q->header_bytes;
+    enum vdisk_status status = VDISK_OK;
+    bool fits;
+
+    if (at >= limit)
+        return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, "QCOW2 header", 0,
+                                "there is no room for a backing file");
+    memset(header + at, 0, limit - at);
+    fits = put_extension(header, &at, limit, QCOW2_EXT_BACKING_FORMAT, format,
+                         (uint32_t)strlen(format));
+    if (fits)
+        status = copy_extensions(image, header, &at, limit, error);
+    if (status != VDISK_OK)
+        return status;
+    if (!fits || !put_extension(header, &at, limit, QCOW2_EXT_END, NULL, 0) ||
+        name_length > limit - at)
+        return vdisk_image_fail(image, error, VDISK_INVALID, "QCOW2 backing file", VDISK_NO_OFFSET,
+                                "the parent's name is too long");
+    memcpy(header + at, backing->name, name_length);
+    vdisk_store_be64(header + QCOW2_AT_BACKING_OFFSET, at);
+    vdisk_store_be32(header + QCOW2_AT_BACKING_LENGTH, name_length);
+    return VDISK_OK;
+}
+
+/*
+ * The first sector names the rest, so it goes last. What lies behind it moves only when the length
+ * of the format's name changes by more than its padding.
+ */
+static enum vdisk_status write_header(struct vdisk_image *image, const unsigned char *header,
+                                      uint32_t length_bytes, struct vdisk_error *error)
+{
+    struct qcow2 *q = qcow2_of(image);
+    enum vdisk_status status = VDISK_OK;
+
+    if (length_bytes > QCOW2_SECTOR_BYTES)
+        status = vdisk_file_write(image->file, QCOW2_SECTOR_BYTES, header + QCOW2_SECTOR_BYTES,
+                                  length_bytes - QCOW2_SECTOR_BYTES, error);
+    if (status != VDISK_OK)
+        return status;
+    memcpy(q->header, header, QCOW2_SECTOR_BYTES);
+    status = qcow2_header_switch(image, error);
+    if (status != VDISK_OK)
+        q->failed = true; /* the header in memory is not the file's */
+    return status;
+}
+
+static enum vdisk_status take_names(struct vdisk_image *image, const struct qcow2_backing *backing,
+                                    struct vdisk_error *error)
+{
+    struct qcow2 *q = qcow2_of(image);
+
+    for (uint32_t i = 0; i < image->parent_name_count; i++)
+        vdisk_free(image->parent_names[i].name);
+    image->parent_name_count = 0;
+    memset(q->parent_format, 0, sizeof q->parent_format);
+    memcpy(q->parent_format, backing->format,
+           vdisk_min_size(strlen(backing->format), sizeof q->parent_format - 1));
+    image->parent_format = q->parent_format;
+    return vdisk_image_add_parent_name(image, VDISK_NAME_RELATIVE, backing->name, error);
+}
+
+enum vdisk_status qcow2_set_parent(struct vdisk_image *image, struct vdisk_image *parent,
+                                   const char *parent_name, const char *parent_absolute_name,
+                                   struct vdisk_error *error)
+{
+    struct qcow2 *q = qcow2_of(image);
+    const struct qcow2_backing backing = {parent_name, parent->format->name};
+    const uint32_t limit = q->page_bytes;
+    unsigned char *header;
+    enum vdisk_status status = qcow2_commit(image, error);
+
+    (void)parent_absolute_name;
+    if (status != VDISK_OK)
+        return status;
+    if (parent_name == NULL || !qcow2_name_is_plain(parent_name))
+        return vdisk_image_fail(image, error, VDISK_INVALID, "QCOW2 backing file", VDISK_NO_OFFSET,
+                                "the parent must be named relative to the image, without ':'");
+    header = vdisk_alloc(limit);
+    if (header == NULL)
+        return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
+    status = vdisk_file_read(image->file, 0, header, limit, error);
+    memcpy(header, q->header, QCOW2_SECTOR_BYTES);
+    if (status == VDISK_OK)
+        status = compose_header(image, header, limit, &backing, error);
+    if (status == VDISK_OK)
+        status = write_header(image, header, limit, error);
+    vdisk_free(header);
+    if (status == VDISK_OK)
+        status = take_names(image, &backing, error);
+    return status;
+}

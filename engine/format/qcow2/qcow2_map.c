@@ -127,22 +127,31 @@ static enum vdisk_status load(struct vdisk_image *image, uint64_t offset_bytes, 
                                  length_bytes, error);
 }
 
+enum vdisk_status qcow2_load_word(struct vdisk_image *image, uint64_t offset_bytes, uint64_t *word,
+                                  struct vdisk_error *error)
+{
+    unsigned char bytes[8];
+    enum vdisk_status status = load(image, offset_bytes, bytes, sizeof bytes, error);
+
+    if (status == VDISK_OK)
+        *word = vdisk_load_be64(bytes);
+    return status;
+}
+
 enum vdisk_status qcow2_load_l1(struct vdisk_image *image, const struct qcow2_layout *layout,
                                 uint64_t index, uint64_t *entry, struct vdisk_error *error)
 {
     struct qcow2 *q = qcow2_of(image);
     const uint64_t offset = layout->l1_offset + index * 8;
-    unsigned char word[8];
     const char *fault;
     enum vdisk_status status;
 
     if (index >= layout->l1_entries)
         return vdisk_image_fail(image, error, VDISK_CORRUPT, "QCOW2 L1 table", layout->l1_offset,
                                 "the table is too short for the disk");
-    status = load(image, offset, word, sizeof word, error);
+    status = qcow2_load_word(image, offset, entry, error);
     if (status != VDISK_OK)
         return status;
-    *entry = vdisk_load_be64(word);
     fault = qcow2_l1_fault(q, layout, *entry);
     if (fault != NULL)
         return vdisk_image_fail(image, error, VDISK_CORRUPT, "QCOW2 L1 table", offset, fault);

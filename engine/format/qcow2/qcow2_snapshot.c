@@ -189,4 +189,7 @@ static enum vdisk_status snapshot_get(struct vdisk_image *image, uint32_t index,
 
 const struct vdisk_snapshot_ops qcow2_snapshot_ops = {
     .get = snapshot_get,
+    .create = qcow2_snapshot_create,
+    .remove = qcow2_snapshot_remove,
+    .apply = qcow2_snapshot_apply,
 };
