@@ -145,8 +145,14 @@ static void qcow2_get_info(struct vdisk_image *image, struct vdisk_image_info *i
 {
     struct qcow2 *q = qcow2_of(image);
     const uint64_t features = qcow2_header_features(q, QCOW2_AT_INCOMPATIBLE);
+    const char *subformat = q->version < 3 ? "v2" : "v3";
     uint64_t own = 0, data = 0;
 
+    if (q->extended)
+        subformat = "extended-l2";
+    else if (q->compression_type == 1)
+        subformat = "zstd";
+    memcpy(info->subformat, subformat, strlen(subformat) + 1);
     info->dirty = (features & QCOW2_DIRTY) != 0;
     info->corrupt = (features & QCOW2_CORRUPT) != 0;
     if (q->external && vdisk_file_get_allocated(image->file, &own, NULL) == VDISK_OK &&

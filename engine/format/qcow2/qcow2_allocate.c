@@ -46,7 +46,7 @@ static enum vdisk_status find_free(struct vdisk_image *image, uint64_t from, uin
         enum vdisk_status status = load_counts(image, cluster, &index, &length, error);
 
         if (status != VDISK_OK)
-            return *count != 0 ? VDISK_OK : status;
+            return status;
         for (uint32_t i = 0; i < length; i++, cluster++) {
             const bool is_free = qcow2_refcount_peek(q, q->page, index + i) == 0;
 

@@ -1,7 +1,9 @@
 /*
- * New images, version 3:
+ * New images:
  *
  *   header | refcount table | refcount blocks | L1 table
+ *
+ * Version 3, unless the subformat says otherwise.
  */
 #include "engine/format/qcow2/qcow2.h"
 #include "engine/base/endian.h"
@@ -9,8 +11,20 @@
 #define DEFAULT_CLUSTER_BITS 16
 #define REFCOUNT_ORDER       4
 
+static const struct subformat {
+    const char *name;
+    uint32_t version;
+    uint64_t features; /* incompatible ones */
+} subformats[] = {
+    {"v3", 3, 0},
+    {"v2", 2, 0},
+    {"extended-l2", 3, QCOW2_EXTENDED_L2},
+    {"zstd", 3, QCOW2_COMPRESSION},
+};
+
 /* Where everything goes, in clusters. */
 struct plan {
+    const struct subformat *subformat;
     uint32_t cluster_bits;
     uint64_t table_clusters;
     uint64_t block_clusters;
@@ -38,26 +52,54 @@ static void plan_blocks(struct plan *plan, uint64_t disk_bytes)
     } while (plan->block_clusters * entries_per_block(plan) < plan_clusters(plan) + data);
 }
 
+static const struct subformat *find_subformat(const char *name)
+{
+    if (name == NULL)
+        return &subformats[0];
+    for (size_t i = 0; i < sizeof subformats / sizeof subformats[0]; i++) {
+        if (strcmp(subformats[i].name, name) == 0)
+            return &subformats[i];
+    }
+    return NULL;
+}
+
+static const char *options_fault(const struct vdisk_create_options *options, uint32_t cluster,
+                                 const struct subformat *subformat)
+{
+    uint32_t minimum;
+
+    if (subformat == NULL)
+        return "the kinds are v3, v2, extended-l2 and zstd";
+    minimum = (subformat->features & QCOW2_EXTENDED_L2) != 0 ? QCOW2_EXTENDED_CLUSTER_BITS_MIN
+                                                             : QCOW2_CLUSTER_BITS_MIN;
+    if (!vdisk_is_power_of_two(cluster) || cluster < 1u << minimum ||
+        cluster > 1u << QCOW2_CLUSTER_BITS_MAX)
+        return "clusters must have 512 bytes (16 KiB with extended L2) to 2 MiB, a power of two";
+    if (options->logical_sector_bytes != VDISK_SECTOR_BYTES)
+        return "QCOW2 knows only sectors of 512 bytes";
+    return NULL;
+}
+
 static enum vdisk_status make_plan(const struct vdisk_file *file,
                                    const struct vdisk_create_options *options, struct plan *plan,
                                    struct vdisk_error *error)
 {
     const uint32_t cluster =
         options->block_bytes == 0 ? 1u << DEFAULT_CLUSTER_BITS : options->block_bytes;
+    const struct subformat *subformat = find_subformat(options->subformat);
+    const char *fault = options_fault(options, cluster, subformat);
+    uint32_t l2_bits;
     uint64_t blocks;
 
+    if (fault != NULL)
+        return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET, fault);
     memset(plan, 0, sizeof *plan);
-    if (!vdisk_is_power_of_two(cluster) || cluster < 1u << QCOW2_CLUSTER_BITS_MIN ||
-        cluster > 1u << QCOW2_CLUSTER_BITS_MAX)
-        return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET,
-                          "clusters must have 512 bytes to 2 MiB, a power of two");
-    if (options->logical_sector_bytes != VDISK_SECTOR_BYTES)
-        return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET,
-                          "QCOW2 knows only sectors of 512 bytes");
+    plan->subformat = subformat;
     while (1u << plan->cluster_bits < cluster)
         plan->cluster_bits++;
+    l2_bits = plan->cluster_bits - ((subformat->features & QCOW2_EXTENDED_L2) != 0 ? 4 : 3);
     plan->l1_entries =
-        vdisk_div_up(options->size_bytes, UINT64_C(1) << (2 * plan->cluster_bits - 3));
+        vdisk_div_up(options->size_bytes, UINT64_C(1) << (plan->cluster_bits + l2_bits));
     if (plan->l1_entries * 8 > QCOW2_L1_BYTES_MAX)
         return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET,
                           "clusters of this size cannot hold a disk that large");
@@ -76,15 +118,19 @@ static void fill_fields(const struct plan *plan, const struct vdisk_create_optio
     const uint64_t l1_cluster = 1 + plan->table_clusters + plan->block_clusters;
 
     vdisk_store_be32(header, QCOW2_MAGIC);
-    vdisk_store_be32(header + QCOW2_AT_VERSION, 3);
+    vdisk_store_be32(header + QCOW2_AT_VERSION, plan->subformat->version);
     vdisk_store_be32(header + QCOW2_AT_CLUSTER_BITS, plan->cluster_bits);
     vdisk_store_be64(header + QCOW2_AT_SIZE, options->size_bytes);
     vdisk_store_be32(header + QCOW2_AT_L1_ENTRIES, (uint32_t)plan->l1_entries);
     vdisk_store_be64(header + QCOW2_AT_L1_OFFSET, l1_cluster << plan->cluster_bits);
     vdisk_store_be64(header + QCOW2_AT_TABLE_OFFSET, UINT64_C(1) << plan->cluster_bits);
     vdisk_store_be32(header + QCOW2_AT_TABLE_CLUSTERS, (uint32_t)plan->table_clusters);
+    if (plan->subformat->version < 3)
+        return;
+    vdisk_store_be64(header + QCOW2_AT_INCOMPATIBLE, plan->subformat->features);
     vdisk_store_be32(header + QCOW2_AT_REFCOUNT_ORDER, REFCOUNT_ORDER);
     vdisk_store_be32(header + QCOW2_AT_HEADER_LENGTH, QCOW2_HEADER_BYTES);
+    header[QCOW2_AT_COMPRESSION_TYPE] = (plan->subformat->features & QCOW2_COMPRESSION) != 0;
 }
 
 static enum vdisk_status fill_parent(const struct vdisk_file *file,
@@ -99,7 +145,9 @@ static enum vdisk_status fill_parent(const struct vdisk_file *file,
     if (options->parent != NULL && (backing.name == NULL || !qcow2_name_is_plain(backing.name)))
         return vdisk_fail(error, VDISK_INVALID, file->name, "QCOW2 backing file", VDISK_NO_OFFSET,
                           "the parent must be named relative to the image, without ':'");
-    if (!qcow2_write_names(header, QCOW2_HEADER_BYTES, UINT32_C(1) << plan->cluster_bits, &backing))
+    if (!qcow2_write_names(
+            header, plan->subformat->version < 3 ? QCOW2_V2_HEADER_BYTES : QCOW2_HEADER_BYTES,
+            UINT32_C(1) << plan->cluster_bits, &backing))
         return vdisk_fail(error, VDISK_INVALID, file->name, "QCOW2 backing file", VDISK_NO_OFFSET,
                           "the parent's name is too long");
     return VDISK_OK;

@@ -226,7 +226,7 @@ static enum vdisk_status count_unowned(struct vdisk_image *image, uint64_t l2_of
             image, l2_offset, offset_bytes + (*count << q->cluster_bits), &entry, error);
 
         if (status != VDISK_OK)
-            return *count == 0 ? status : VDISK_OK;
+            return status == VDISK_CORRUPT && *count != 0 ? VDISK_OK : status;
         if (owns_cluster(q, &entry))
             break;
     }
