@@ -67,9 +67,12 @@ static enum vdisk_exit rewrite(struct vdisk_image *image, const char *path,
     if (code == VDISK_EXIT_OK) {
         vdisk_progress_start(progress, info->virtual_size_bytes);
         if (copy_own(image, copy, info->block_bytes, progress, &error) != VDISK_OK)
-            code = vdisk_output_failure("cannot compact", path, &error);
+            code = vdisk_target_fail(target, "cannot compact", &error);
         vdisk_progress_end(progress);
-        code = vdisk_exit_first(code, vdisk_image_file_close(copy, path));
+        if (code == VDISK_EXIT_OK)
+            code = vdisk_image_file_close(copy, path);
+        else
+            vdisk_image_close(copy, NULL);
     }
     vdisk_parent_paths_free(&names);
     return code;

@@ -6,13 +6,12 @@
 #include "target.h"
 
 /* Fills the target, which is open, from the source. */
-static enum vdisk_exit copy_contents(struct vdisk_image *source, struct vdisk_image *target,
-                                     const struct vdisk_new_image *new_image,
-                                     struct vdisk_progress *progress)
+static enum vdisk_status copy_contents(struct vdisk_image *source, struct vdisk_image *target,
+                                       const struct vdisk_new_image *new_image,
+                                       struct vdisk_progress *progress, struct vdisk_error *error)
 {
     struct vdisk_image *parent = new_image->options.parent;
     struct vdisk_image_info *info = vdisk_alloc(sizeof(*info));
-    struct vdisk_error error;
     struct vdisk_copy copy = {
         .source = vdisk_image_disk(source),
         .target = vdisk_image_disk(target),
@@ -20,23 +19,21 @@ static enum vdisk_exit copy_contents(struct vdisk_image *source, struct vdisk_im
         .progress = progress,
     };
     enum vdisk_status status =
-        info == NULL ? vdisk_fail(&error, VDISK_NO_MEMORY, NULL, NULL, VDISK_NO_OFFSET, NULL)
-                     : vdisk_image_get_info(target, info, &error);
+        info == NULL ? vdisk_fail(error, VDISK_NO_MEMORY, NULL, NULL, VDISK_NO_OFFSET, NULL)
+                     : vdisk_image_get_info(target, info, error);
     if (status == VDISK_OK) {
         if (new_image->options.compress) /* only whole blocks are compressed */
             copy.unit_bytes = info->block_bytes;
-        status = vdisk_copy_init(&copy, info->block_bytes, &error);
+        status = vdisk_copy_init(&copy, info->block_bytes, error);
     }
     if (status == VDISK_OK) {
         vdisk_progress_start(progress, copy.source->size_bytes);
-        status = vdisk_copy_all(&copy, &error);
+        status = vdisk_copy_all(&copy, error);
         vdisk_progress_end(progress);
         vdisk_copy_deinit(&copy);
     }
     vdisk_free(info);
-    return status == VDISK_OK
-               ? VDISK_EXIT_OK
-               : vdisk_output_failure("cannot copy", vdisk_image_file_name(source), &error);
+    return status;
 }
 
 static enum vdisk_exit make_target(struct vdisk_image *source, const char *path,
@@ -45,6 +42,7 @@ static enum vdisk_exit make_target(struct vdisk_image *source, const char *path,
 {
     struct vdisk_target target;
     struct vdisk_image *image;
+    struct vdisk_error error;
     enum vdisk_exit code = vdisk_target_begin(&target, path, false);
     if (code != VDISK_EXIT_OK)
         return code;
@@ -52,8 +50,12 @@ static enum vdisk_exit make_target(struct vdisk_image *source, const char *path,
     if (code == VDISK_EXIT_OK)
         code = vdisk_target_open(&target, new_image->options.format, &image);
     if (code == VDISK_EXIT_OK) {
-        code = copy_contents(source, image, new_image, progress);
-        code = vdisk_exit_first(code, vdisk_image_file_close(image, path));
+        if (copy_contents(source, image, new_image, progress, &error) != VDISK_OK)
+            code = vdisk_target_fail(&target, "cannot write", &error);
+        if (code == VDISK_EXIT_OK)
+            code = vdisk_image_file_close(image, path);
+        else
+            vdisk_image_close(image, NULL);
     }
     return vdisk_target_end(&target, code);
 }

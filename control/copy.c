@@ -22,6 +22,8 @@ enum vdisk_status vdisk_read_beyond(struct vdisk_disk *disk, uint64_t offset_byt
     uint64_t inside = offset_bytes < disk->size_bytes ? disk->size_bytes - offset_bytes : 0;
     size_t readable = inside < length_bytes ? (size_t)inside : length_bytes;
     memset((unsigned char *)buffer + readable, 0, length_bytes - readable);
+    if (readable == 0)
+        return VDISK_OK;
     return vdisk_disk_read(disk, offset_bytes, buffer, readable, error);
 }
 

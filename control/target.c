@@ -93,6 +93,18 @@ static char *folder_name(const char *path)
                              path + folder_bytes, random, vdisk_host_separators[0]);
 }
 
+enum vdisk_exit vdisk_target_fail(const struct vdisk_target *target, const char *action,
+                                  struct vdisk_error *error)
+{
+    const char *folder = strrchr(target->folder, '.'); /* ".partial", and the separator */
+    char *found = strstr(error->file, folder);
+    if (found != NULL) {
+        const char *name = found + strlen(folder);
+        memmove(error->file, name, strlen(name) + 1);
+    }
+    return vdisk_output_failure(action, target->path, error);
+}
+
 static void release(struct vdisk_target *target)
 {
     for (size_t i = 0; i < target->name_count; i++)
@@ -115,9 +127,9 @@ enum vdisk_exit vdisk_target_begin(struct vdisk_target *target, const char *path
     if (target->path == NULL || target->folder == NULL)
         code = no_memory();
     else if (check_free(target, name, &error) != VDISK_OK)
-        code = vdisk_output_failure("cannot create", path, &error);
+        code = vdisk_target_fail(target, "cannot create", &error);
     else if (vdisk_host_make_folder(target->folder, &error) != VDISK_OK)
-        code = vdisk_output_failure("cannot create", path, &error);
+        code = vdisk_target_fail(target, "cannot create", &error);
     if (code != VDISK_EXIT_OK)
         release(target);
     return code;
@@ -143,8 +155,7 @@ enum vdisk_exit vdisk_target_create(struct vdisk_target *target,
         vdisk_file_close(file);
     }
     vdisk_free(path);
-    return status == VDISK_OK ? VDISK_EXIT_OK
-                              : vdisk_output_failure("cannot create", target->path, &error);
+    return status == VDISK_OK ? VDISK_EXIT_OK : vdisk_target_fail(target, "cannot create", &error);
 }
 
 enum vdisk_exit vdisk_target_open(struct vdisk_target *target, const char *format,
@@ -160,8 +171,7 @@ enum vdisk_exit vdisk_target_open(struct vdisk_target *target, const char *forma
     if (status == VDISK_OK)
         status = vdisk_image_open(file, &options, image, &error);
     vdisk_free(path);
-    return status == VDISK_OK ? VDISK_EXIT_OK
-                              : vdisk_output_failure("cannot write", target->path, &error);
+    return status == VDISK_OK ? VDISK_EXIT_OK : vdisk_target_fail(target, "cannot write", &error);
 }
 
 static enum vdisk_status move_file(const struct vdisk_target *target, const char *name,
@@ -200,7 +210,7 @@ enum vdisk_exit vdisk_target_end(struct vdisk_target *target, enum vdisk_exit co
     }
     vdisk_host_remove_folder(target->folder, NULL);
     if (status != VDISK_OK)
-        code = vdisk_output_failure("cannot create", target->path, &error);
+        code = vdisk_target_fail(target, "cannot create", &error);
     release(target);
     return code;
 }

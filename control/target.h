@@ -32,6 +32,10 @@ enum vdisk_exit vdisk_target_create(struct vdisk_target *target,
 enum vdisk_exit vdisk_target_open(struct vdisk_target *target, const char *format,
                                   struct vdisk_image **image);
 
+/* Says that `action` failed; the folder, which is gone soon, is kept out of what is said. */
+enum vdisk_exit vdisk_target_fail(const struct vdisk_target *target, const char *action,
+                                  struct vdisk_error *error);
+
 /*
  * When `code` is OK, moves the files to their place, else deletes them; frees what the target
  * holds. Returns `code`, or what went wrong here.

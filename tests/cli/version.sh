@@ -1,0 +1,2 @@
+vdisk version
+vdisk --version
