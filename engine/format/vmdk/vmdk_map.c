@@ -94,8 +94,8 @@ static enum vdisk_status map_grains(struct vmdk_extent *extent, uint64_t within_
     enum vdisk_status status =
         vmdk_table_load(extent, VMDK_COPY_FIRST, grain, entries, &count, error);
 
-    if (status != VDISK_OK ||
-        (entries[0] > VMDK_ENTRY_ZERO && !vmdk_grain_fits(extent, grain, entries[0]))) {
+    if (status == VDISK_CORRUPT || (status == VDISK_OK && entries[0] > VMDK_ENTRY_ZERO &&
+                                    !vmdk_grain_fits(extent, grain, entries[0]))) {
         status = vmdk_grain_find(extent, grain, entries, error);
         count = 1;
     }

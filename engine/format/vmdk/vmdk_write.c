@@ -52,12 +52,17 @@ enum vdisk_status vmdk_flush(struct vdisk_image *image, struct vdisk_error *erro
 static enum vdisk_status prepare_tables(struct vmdk_extent *extent, uint64_t grain,
                                         struct vdisk_error *error)
 {
+    uint64_t entry;
+    uint32_t count = 1;
     enum vdisk_status status = VDISK_OK;
 
     if (tables_are_crowded(extent))
         status = vmdk_extent_flush(extent, error);
     if (status == VDISK_OK)
         status = vmdk_table_ensure(extent, grain, error);
+    /* Brings the copy's page in, so that what a store lacks can only be room in the cache. */
+    if (status == VDISK_OK && extent->twin_directory_bytes != 0)
+        status = vmdk_table_load(extent, VMDK_COPY_TWIN, grain, &entry, &count, error);
     return status;
 }
 
