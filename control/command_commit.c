@@ -126,6 +126,21 @@ static enum vdisk_status relink(struct vdisk_image *child, struct vdisk_image *p
     return status;
 }
 
+/*
+ * Linked before, to find out that it can be done while nothing has changed; and afterwards, when
+ * the writing failed too, for what was written has changed the identity.
+ */
+static enum vdisk_status commit_linked(struct vdisk_image *child, struct vdisk_image *parent,
+                                       struct commit *commit, struct vdisk_error *error)
+{
+    enum vdisk_status status = relink(child, parent, commit, error);
+    if (status != VDISK_OK)
+        return status;
+    status = write_own(child, parent, commit, error);
+    enum vdisk_status linked = relink(child, parent, commit, status == VDISK_OK ? error : NULL);
+    return status == VDISK_OK ? linked : status;
+}
+
 static enum vdisk_exit write_parent(struct commit *commit)
 {
     struct vdisk_image_source child_source = commit->child;
@@ -140,11 +155,7 @@ static enum vdisk_exit write_parent(struct commit *commit)
         return code;
     code = vdisk_image_file_open(&parent_source, &parent);
     if (code == VDISK_EXIT_OK) {
-        /* Relinked on failure too: the part that was written has changed the identity. */
-        enum vdisk_status status = write_own(child, parent, commit, &error);
-        enum vdisk_status linked =
-            relink(child, parent, commit, status == VDISK_OK ? &error : NULL);
-        if (status != VDISK_OK || linked != VDISK_OK)
+        if (commit_linked(child, parent, commit, &error) != VDISK_OK)
             code = vdisk_output_failure("cannot commit", commit->child.path, &error);
     }
     code = vdisk_exit_first(code, vdisk_image_file_close(parent, commit->parent_path));
