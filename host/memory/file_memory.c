@@ -9,6 +9,8 @@
 struct vdisk_memory_store {
     struct vdisk_mutex lock; /* protects all below */
     uint64_t limit_bytes;
+    uint64_t space_bytes;
+    uint64_t stored_bytes; /* in pieces that exist */
     uint64_t size_bytes;
     uint64_t piece_count; /* length of pieces */
     unsigned char **pieces;
@@ -31,6 +33,7 @@ struct vdisk_memory_store *vdisk_memory_store_create(void)
     if (store == NULL)
         return NULL;
     store->limit_bytes = LIMIT_DEFAULT;
+    store->space_bytes = UINT64_MAX;
     vdisk_mutex_init(&store->lock);
     return store;
 }
@@ -63,6 +66,25 @@ uint64_t vdisk_memory_store_size(struct vdisk_memory_store *store)
     return size;
 }
 
+void vdisk_memory_store_set_space(struct vdisk_memory_store *store, uint64_t space_bytes)
+{
+    vdisk_mutex_lock(&store->lock);
+    store->space_bytes = space_bytes;
+    vdisk_mutex_unlock(&store->lock);
+}
+
+/* A piece of zeros; NULL when there is no space. */
+static unsigned char *store_add_piece(struct vdisk_memory_store *store)
+{
+    unsigned char *piece = NULL;
+
+    if (store->stored_bytes < store->space_bytes)
+        piece = calloc(1, PIECE_BYTES);
+    if (piece != NULL)
+        store->stored_bytes += PIECE_BYTES;
+    return piece;
+}
+
 static bool store_reserve(struct vdisk_memory_store *store, uint64_t size_bytes)
 {
     const uint64_t count = vdisk_div_up(size_bytes, PIECE_BYTES);
@@ -93,6 +115,8 @@ struct vdisk_memory_store *vdisk_memory_store_clone(struct vdisk_memory_store *s
     vdisk_mutex_lock(&store->lock);
     copy->size_bytes = store->size_bytes;
     copy->limit_bytes = store->limit_bytes;
+    copy->space_bytes = store->space_bytes;
+    copy->stored_bytes = store->stored_bytes;
     for (uint64_t index = 0; index < vdisk_div_up(store->size_bytes, PIECE_BYTES); index++) {
         if (store->pieces[index] == NULL)
             continue;
@@ -156,7 +180,7 @@ static enum vdisk_status store_write(struct vdisk_memory_store *store, uint64_t 
         unsigned char **target = &store->pieces[offset_bytes / PIECE_BYTES];
 
         if (*target == NULL)
-            *target = calloc(1, PIECE_BYTES);
+            *target = store_add_piece(store);
         if (*target == NULL)
             return VDISK_NO_SPACE;
         memcpy(*target + within, bytes, piece);
@@ -204,8 +228,9 @@ static void store_clear(struct vdisk_memory_store *store, uint64_t offset_bytes,
         const uint64_t piece = vdisk_min_u64(end_bytes - offset_bytes, PIECE_BYTES - within);
         unsigned char **target = &store->pieces[offset_bytes / PIECE_BYTES];
 
-        if (piece == PIECE_BYTES) {
+        if (piece == PIECE_BYTES && *target != NULL) {
             free(*target);
+            store->stored_bytes -= PIECE_BYTES;
             *target = NULL;
         } else if (*target != NULL) {
             memset(*target + within, 0, (size_t)piece);

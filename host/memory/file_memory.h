@@ -15,6 +15,9 @@ uint64_t vdisk_memory_store_size(struct vdisk_memory_store *store);
 /* The largest size that the store may get; beyond it is VDISK_NO_SPACE. At first 4 TiB. */
 void vdisk_memory_store_set_limit(struct vdisk_memory_store *store, uint64_t limit_bytes);
 
+/* How many bytes may be stored, rounded up to pieces; more is VDISK_NO_SPACE. At first no limit. */
+void vdisk_memory_store_set_space(struct vdisk_memory_store *store, uint64_t space_bytes);
+
 /* An independent copy; NULL when there is no memory. */
 struct vdisk_memory_store *vdisk_memory_store_clone(struct vdisk_memory_store *store);
 

@@ -34,6 +34,13 @@ static uint32_t find_index(const struct file_set *set, const char *name)
     return index;
 }
 
+struct vdisk_memory_store *file_set_store(const struct file_set *set, const char *name)
+{
+    const uint32_t index = find_index(set, name);
+
+    return index < set->count ? set->files[index].store : NULL;
+}
+
 static enum vdisk_status add_file(struct file_set *set, const char *name, struct vdisk_error *error)
 {
     if (set->count == FILE_SET_MAX || strlen(name) >= FILE_SET_NAME_BYTES)
@@ -133,14 +140,10 @@ static bool copy_bytes(struct vdisk_file *from, struct vdisk_file *to)
     return true;
 }
 
-static bool copy_one(const struct file_set *set, uint32_t index, const char *folder, bool save)
+static bool copy_one(const struct file_set *set, uint32_t index, const char *path, bool save)
 {
-    char path[PATH_BYTES];
     struct vdisk_file *inside = NULL, *outside = NULL;
-    bool good;
-
-    snprintf(path, sizeof path, "%s/%s", folder, set->files[index].name);
-    good =
+    const bool good =
         vdisk_file_memory_open(set->files[index].store, path, 1, save, &inside, NULL) == VDISK_OK &&
         vdisk_host_open(path, save ? VDISK_OPEN_CREATE : VDISK_OPEN_READ, &outside, NULL) ==
             VDISK_OK &&
@@ -150,22 +153,32 @@ static bool copy_one(const struct file_set *set, uint32_t index, const char *fol
     return good;
 }
 
-bool file_set_save(const struct file_set *set, const char *folder)
+static bool copy_all(const struct file_set *set, const char *folder, bool save)
 {
     bool good = true;
 
-    for (uint32_t index = 0; index < set->count && good; index++)
-        good = copy_one(set, index, folder, true);
+    for (uint32_t index = 0; index < set->count && good; index++) {
+        char path[PATH_BYTES];
+
+        snprintf(path, sizeof path, "%s/%s", folder, set->files[index].name);
+        good = copy_one(set, index, path, save);
+    }
     return good;
+}
+
+bool file_set_save(const struct file_set *set, const char *folder)
+{
+    return copy_all(set, folder, true);
 }
 
 bool file_set_load(struct file_set *set, const char *folder)
 {
-    bool good = true;
+    return copy_all(set, folder, false);
+}
 
-    for (uint32_t index = 0; index < set->count && good; index++)
-        good = copy_one(set, index, folder, false);
-    return good;
+bool file_set_import(struct file_set *set, const char *path, const char *name)
+{
+    return add_file(set, name, NULL) == VDISK_OK && copy_one(set, set->count - 1, path, false);
 }
 
 void file_set_remove(const struct file_set *set, const char *folder)

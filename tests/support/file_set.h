@@ -39,6 +39,12 @@ void file_set_destroy(struct file_set *set);
 enum vdisk_status file_set_open(struct file_set *set, const char *name, bool read_only, bool create,
                                 struct vdisk_file **file, struct vdisk_error *error);
 
+/* The bytes of a file; NULL when there is none of this name. */
+struct vdisk_memory_store *file_set_store(const struct file_set *set, const char *name);
+
+/* Adds a copy of a file of the host. */
+bool file_set_import(struct file_set *set, const char *path, const char *name);
+
 /*
  * Copies all files into a folder of the host, or back, or removes them and the folder. False when
  * a file cannot be read or written.
