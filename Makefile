@@ -3,9 +3,12 @@
 presets       := linux windows-x64 windows-x86
 test_presets  := linux linux-asan linux-tsan windows-x64 windows-x86
 jobs          := $(shell nproc)
+CUTS          ?= 100000
+FUZZ_TARGET   ?= all
+FUZZ_SECONDS  ?= 60
 
 .DEFAULT_GOAL := all
-.PHONY: all help dependencies test demo bench package clean format
+.PHONY: all help dependencies test test-crash fuzz demo bench package clean format
 
 all: dependencies $(presets:%=build-%) ## build the utility and the driver for Linux, x64 and x86
 
@@ -29,6 +32,13 @@ test: $(test_presets:%=build-%) ## run every test
 
 demo: build-linux build-windows-x64 ## open a disk image as a volume in Wine, step by step
 	@demo/demo.sh
+
+test-crash: build-linux ## cut the power CUTS times (100000) a format
+	@sed -n 's/^set(IMAGE_FORMATS \(.*\)).*/\1/p' tests/image/CMakeLists.txt | tr ' ' '\n' | \
+	    xargs -I{} -P$(jobs) build/linux/tests/image/test_image_powercut --count $(CUTS) --format {}
+
+fuzz: build-linux-asan ## fuzz FUZZ_TARGET (all) for FUZZ_SECONDS (60) each
+	@tools/fuzz.sh $(FUZZ_TARGET) $(FUZZ_SECONDS)
 
 bench: build-linux build-windows-x64 ## measure, as ratios within one run
 	@tests/bench/run.sh
