@@ -142,14 +142,36 @@ enum vdisk_status vdisk_copy_stretch(struct vdisk_copy *copy, const struct vdisk
     return VDISK_OK;
 }
 
+/*
+ * A stretch that begins with a unit is made to end with one: a unit that is partly data is data,
+ * so that the target gets whole blocks (which can be compressed, and need no filling).
+ */
+static void align_stretch(const struct vdisk_copy *copy, struct vdisk_stretch *stretch)
+{
+    uint64_t end = stretch->offset_bytes + stretch->length_bytes;
+    uint64_t before = end & ~(uint64_t)(copy->unit_bytes - 1);
+    uint64_t after = before == end ? end : before + copy->unit_bytes;
+    if (before == end || end == copy->source->size_bytes)
+        return;
+    if (stretch->zero && before > stretch->offset_bytes) {
+        end = before;
+    } else {
+        end = after < copy->source->size_bytes ? after : copy->source->size_bytes;
+        stretch->zero = false;
+    }
+    stretch->length_bytes = end - stretch->offset_bytes;
+}
+
 enum vdisk_status vdisk_copy_all(struct vdisk_copy *copy, struct vdisk_error *error)
 {
     enum vdisk_status status = VDISK_OK;
     for (uint64_t offset = 0; status == VDISK_OK && offset < copy->source->size_bytes;) {
         struct vdisk_stretch stretch;
         status = vdisk_stretch_at(copy->source, offset, &stretch, error);
-        if (status == VDISK_OK)
+        if (status == VDISK_OK) {
+            align_stretch(copy, &stretch);
             status = vdisk_copy_stretch(copy, &stretch, error);
+        }
         if (status == VDISK_OK)
             offset += stretch.length_bytes;
     }

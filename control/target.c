@@ -147,6 +147,7 @@ enum vdisk_exit vdisk_target_create(struct vdisk_target *target,
     struct vdisk_file *file;
     struct vdisk_error error;
     options->finder = &target->finder;
+    target->compress = options->compress;
     if (options->parent != NULL)
         target->parent_path = vdisk_image_file_name(options->parent);
     enum vdisk_status status = vdisk_host_open(path, VDISK_OPEN_CREATE, &file, &error);
@@ -161,7 +162,8 @@ enum vdisk_exit vdisk_target_create(struct vdisk_target *target,
 enum vdisk_exit vdisk_target_open(struct vdisk_target *target, const char *format,
                                   struct vdisk_image **image)
 {
-    const struct vdisk_open_options options = {.format = format, .finder = &target->finder};
+    const struct vdisk_open_options options = {
+        .format = format, .finder = &target->finder, .compress = target->compress};
     char *path = growing_path(target, target->names[0]);
     if (path == NULL)
         return no_memory();

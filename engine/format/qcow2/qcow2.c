@@ -50,6 +50,21 @@ static enum vdisk_status view_snapshot(struct vdisk_image *image, const char *na
     return VDISK_OK;
 }
 
+static enum vdisk_status choose_compression(struct vdisk_image *image, struct vdisk_error *error)
+{
+    struct qcow2 *q = qcow2_of(image);
+    const char *reason = NULL;
+    const enum vdisk_status status = vdisk_codec_require(qcow2_codec(q), VDISK_COMPRESS, &reason);
+
+    if (q->external)
+        return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, NULL, VDISK_NO_OFFSET,
+                                "an image with a data file cannot be compressed");
+    if (status != VDISK_OK)
+        return vdisk_image_fail(image, error, status, NULL, VDISK_NO_OFFSET, reason);
+    q->compress = true;
+    return VDISK_OK;
+}
+
 static enum vdisk_status qcow2_open(struct vdisk_image *image,
                                     const struct vdisk_open_options *options,
                                     struct vdisk_error *error)
@@ -66,9 +81,10 @@ static enum vdisk_status qcow2_open(struct vdisk_image *image,
     if (!allocate_parts(q))
         return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
     image->block_bytes = q->cluster_bytes;
-    q->compress = options->compress && !q->external;
     qcow2_note_end(q, q->data_bytes);
-    if (options->snapshot != NULL)
+    if (options->compress)
+        status = choose_compression(image, error);
+    if (status == VDISK_OK && options->snapshot != NULL)
         status = view_snapshot(image, options->snapshot, error);
     return status;
 }

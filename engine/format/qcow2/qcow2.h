@@ -48,6 +48,7 @@
 #define VIRTUALDISK_ENGINE_QCOW2_H
 
 #include "engine/format/format.h"
+#include "virtualdisk/codec.h"
 
 #define QCOW2_MAGIC        0x514649fbu
 #define QCOW2_SECTOR_BYTES 512u
@@ -305,6 +306,7 @@ struct qcow2_stream {
     uint64_t offset_bytes;
     uint32_t length_bytes; /* upper bound: to the end of the last sector */
 };
+enum vdisk_codec qcow2_codec(const struct qcow2 *q);
 struct qcow2_stream qcow2_stream_of(const struct qcow2 *q, uint64_t descriptor);
 enum vdisk_status qcow2_read_compressed(struct vdisk_image *image, uint64_t offset_bytes,
                                         void *buffer, size_t length_bytes,

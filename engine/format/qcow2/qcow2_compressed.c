@@ -3,7 +3,6 @@
  * any byte of the file, followed by whatever comes next in its last sector.
  */
 #include "engine/format/qcow2/qcow2.h"
-#include "virtualdisk/codec.h"
 
 struct qcow2_stream qcow2_stream_of(const struct qcow2 *q, uint64_t descriptor)
 {
@@ -17,7 +16,7 @@ struct qcow2_stream qcow2_stream_of(const struct qcow2 *q, uint64_t descriptor)
     return stream;
 }
 
-static enum vdisk_codec codec_of(const struct qcow2 *q)
+enum vdisk_codec qcow2_codec(const struct qcow2 *q)
 {
     return q->compression_type == 1 ? VDISK_CODEC_ZSTD : VDISK_CODEC_DEFLATE;
 }
@@ -56,7 +55,7 @@ static enum vdisk_status decompress(struct vdisk_image *image, const struct qcow
 
     if (status != VDISK_OK)
         return status;
-    status = vdisk_codec_decompress(codec_of(q), input, stream->length_bytes, output,
+    status = vdisk_codec_decompress(qcow2_codec(q), input, stream->length_bytes, output,
                                     q->cluster_bytes, &produced, &reason);
     if (status != VDISK_OK)
         return vdisk_image_fail(image, error, status, "QCOW2 compressed cluster",
@@ -230,7 +229,7 @@ enum vdisk_status qcow2_write_compressed(struct vdisk_image *image, const void *
         q->packed = vdisk_alloc(q->cluster_bytes);
     if (q->packed == NULL)
         return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
-    status = vdisk_codec_compress(codec_of(q), cluster, q->cluster_bytes, q->packed,
+    status = vdisk_codec_compress(qcow2_codec(q), cluster, q->cluster_bytes, q->packed,
                                   q->cluster_bytes - QCOW2_SECTOR_BYTES / 2, &produced, &reason);
     if (status == VDISK_NO_SPACE)
         return VDISK_OK;

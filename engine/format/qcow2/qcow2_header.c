@@ -1,7 +1,6 @@
 /* The header's fields: read, checked, switched to new tables. */
 #include "engine/format/qcow2/qcow2.h"
 #include "engine/base/endian.h"
-#include "virtualdisk/codec.h"
 
 #define STRUCTURE "QCOW2 header"
 
