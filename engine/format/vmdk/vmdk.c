@@ -1,5 +1,6 @@
 #include "engine/format/vmdk/vmdk_format.h"
 #include "engine/format/vmdk/vmdk.h"
+#include "engine/format/vmdk/vmdk_check.h"
 #include "engine/format/vmdk/vmdk_create.h"
 #include "engine/format/vmdk/vmdk_inflate.h"
 #include "engine/format/vmdk/vmdk_map.h"
@@ -56,7 +57,7 @@ const struct vdisk_format vdisk_format_vmdk = {
     .name = "vmdk",
     .description = "VMware: monolithic, split, stream-optimized, ESXi and seSparse disks",
     .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
-                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_COMPRESS,
+                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_CHECK | VDISK_CAN_COMPRESS,
     .probe = vmdk_probe,
     .open = vmdk_open,
     .close = vmdk_close,
@@ -70,4 +71,5 @@ const struct vdisk_format vdisk_format_vmdk = {
     .end_write = vmdk_end_write,
     .create = vmdk_create,
     .get_info = vmdk_get_info,
+    .check = vmdk_check,
 };

@@ -157,14 +157,15 @@ static enum vmdk_extent_kind kind_of(enum vmdk_extent_type type)
 }
 
 static enum vdisk_status find_extent_file(struct vdisk_image *image, struct vmdk_extent *extent,
-                                          const char *name, struct vdisk_error *error)
+                                          const char *name, bool read_only,
+                                          struct vdisk_error *error)
 {
     const struct vdisk_file_request request = {
         .role = VDISK_ROLE_EXTENT,
         .kind = VDISK_NAME_RELATIVE,
         .name = name,
         .referrer = image->file->name,
-        .read_only = image->file->read_only || image->disk.read_only,
+        .read_only = image->file->read_only || read_only,
     };
     struct vdisk_file_finder *finder = image->finder;
     enum vdisk_status status;
@@ -196,7 +197,8 @@ static bool name_is_repeated(const struct vmdk_descriptor *descriptor, uint32_t 
     return false;
 }
 
-static enum vdisk_status open_line(struct vdisk_image *image, uint32_t index, bool for_check,
+static enum vdisk_status open_line(struct vdisk_image *image, uint32_t index,
+                                   const struct vdisk_open_options *options,
                                    struct vdisk_error *error)
 {
     struct vmdk_state *state = vmdk_state(image);
@@ -216,8 +218,8 @@ static enum vdisk_status open_line(struct vdisk_image *image, uint32_t index, bo
     if (name_is_repeated(state->descriptor, index))
         return vdisk_image_fail(image, error, VDISK_CORRUPT, structure, VDISK_NO_OFFSET,
                                 "two extents have the same file");
-    status = find_extent_file(image, extent, line->name, error);
-    if (status == VDISK_NOT_FOUND && for_check)
+    status = find_extent_file(image, extent, line->name, options->read_only, error);
+    if (status == VDISK_NOT_FOUND && options->for_check)
         return VDISK_OK;
     if (status != VDISK_OK)
         return status;
@@ -226,7 +228,8 @@ static enum vdisk_status open_line(struct vdisk_image *image, uint32_t index, bo
     return vmdk_extent_open(extent, pages < CACHE_PAGES_MIN ? CACHE_PAGES_MIN : pages, error);
 }
 
-static enum vdisk_status open_lines(struct vdisk_image *image, bool for_check,
+static enum vdisk_status open_lines(struct vdisk_image *image,
+                                    const struct vdisk_open_options *options,
                                     struct vdisk_error *error)
 {
     struct vmdk_state *state = vmdk_state(image);
@@ -238,11 +241,12 @@ static enum vdisk_status open_lines(struct vdisk_image *image, bool for_check,
                                 "it names no extents");
     status = allocate_extents(image, count, error);
     for (uint32_t i = 0; i < count && status == VDISK_OK; i++)
-        status = open_line(image, i, for_check, error);
+        status = open_line(image, i, options, error);
     return status;
 }
 
-static enum vdisk_status open_text(struct vdisk_image *image, bool for_check,
+static enum vdisk_status open_text(struct vdisk_image *image,
+                                   const struct vdisk_open_options *options,
                                    struct vdisk_error *error)
 {
     uint64_t size;
@@ -258,7 +262,7 @@ static enum vdisk_status open_text(struct vdisk_image *image, bool for_check,
                                                      vmdk_state(image)->text_bytes))
         return vdisk_image_fail(image, error, VDISK_WRONG_FORMAT, structure, 0,
                                 "the file does not begin as one");
-    return status == VDISK_OK ? open_lines(image, for_check, error) : status;
+    return status == VDISK_OK ? open_lines(image, options, error) : status;
 }
 
 static bool hint_is_absolute(const char *hint)
@@ -325,7 +329,8 @@ static enum vdisk_status sum_up(struct vdisk_image *image, struct vdisk_error *e
     return vmdk_inflate_cache_create(image->file, state->grain_bytes, &state->inflated, error);
 }
 
-static enum vdisk_status open_by_magic(struct vdisk_image *image, bool for_check,
+static enum vdisk_status open_by_magic(struct vdisk_image *image,
+                                       const struct vdisk_open_options *options,
                                        struct vdisk_error *error)
 {
     unsigned char magic[8] = {0};
@@ -343,7 +348,7 @@ static enum vdisk_status open_by_magic(struct vdisk_image *image, bool for_check
     if (vdisk_load_le64(magic) == VMDK_MAGIC_SESPARSE)
         return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, "VMDK seSparse header", 0,
                                 "this is one extent of a disk: open the disk's descriptor instead");
-    return open_text(image, for_check, error);
+    return open_text(image, options, error);
 }
 
 enum vdisk_status vmdk_open(struct vdisk_image *image, const struct vdisk_open_options *options,
@@ -354,7 +359,7 @@ enum vdisk_status vmdk_open(struct vdisk_image *image, const struct vdisk_open_o
     image->state = vdisk_alloc(sizeof(struct vmdk_state));
     if (image->state == NULL)
         return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
-    status = open_by_magic(image, options->for_check, error);
+    status = open_by_magic(image, options, error);
     if (status == VDISK_OK)
         status = vmdk_stream_open(image, error);
     if (status == VDISK_OK)

@@ -35,8 +35,7 @@ enum vdisk_status vmdk_twin_difference(struct vmdk_extent *extent, uint64_t *gra
     return VDISK_NOT_FOUND;
 }
 
-/* The right one of two entries that differ. */
-static uint64_t choose(struct vmdk_extent *extent, uint64_t grain, uint64_t first, uint64_t twin)
+uint64_t vmdk_twin_choose(struct vmdk_extent *extent, uint64_t grain, uint64_t first, uint64_t twin)
 {
     if (first <= VMDK_ENTRY_ZERO || vmdk_grain_fits(extent, grain, first))
         return first;
@@ -58,8 +57,8 @@ enum vdisk_status vmdk_twin_reconcile(struct vmdk_extent *extent, struct vdisk_e
             vdisk_page_cache_limit(extent->tables) / 2)
             status = vmdk_extent_flush(extent, error);
         if (status == VDISK_OK)
-            status = vmdk_table_store(extent, grain, 1,
-                                      (uint32_t)choose(extent, grain, first, twin), 0, error);
+            status = vmdk_table_store(
+                extent, grain, 1, (uint32_t)vmdk_twin_choose(extent, grain, first, twin), 0, error);
         if (status == VDISK_NO_SPACE) { /* a crowded part of the cache */
             status = vmdk_extent_flush(extent, error);
             grain--;

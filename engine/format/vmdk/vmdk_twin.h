@@ -12,6 +12,13 @@ enum vdisk_status vmdk_twin_difference(struct vmdk_extent *extent, uint64_t *gra
                                        uint64_t *twin, struct vdisk_error *error);
 
 /*
+ * The right one of two entries that differ: the first copy's, unless only the twin's can be. It
+ * may be impossible all the same, when both are.
+ */
+uint64_t vmdk_twin_choose(struct vmdk_extent *extent, uint64_t grain, uint64_t first,
+                          uint64_t twin);
+
+/*
  * Makes the copies say the same, which after a power cut they need not: the first copy counts,
  * unless what it says cannot be. With image->allocation_lock held; not flushed.
  */
