@@ -166,8 +166,8 @@ static void vhdx_get_info(struct vdisk_image *image, struct vdisk_image_info *in
 const struct vdisk_format vdisk_format_vhdx = {
     .name = "vhdx",
     .description = "Hyper-V's format: fixed, dynamic and differencing disks up to 64 TiB",
-    .capabilities =
-        VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED | VDISK_CAN_HAVE_PARENT,
+    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
+                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
     .probe = vhdx_probe,
     .open = vhdx_open,
     .close = vhdx_close,
@@ -179,5 +179,8 @@ const struct vdisk_format vdisk_format_vhdx = {
     .flush = vhdx_flush,
     .end_write = vhdx_write_end,
     .create = vhdx_create,
+    .resize = vhdx_resize,
+    .set_parent = vhdx_locator_replace,
     .get_info = vhdx_get_info,
+    .check = vhdx_check,
 };

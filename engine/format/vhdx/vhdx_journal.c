@@ -17,7 +17,8 @@
 
 struct vhdx_journal { /* protected by the allocation lock */
     unsigned char guid[VDISK_GUID_BYTES];
-    bool in_header;       /* the header names our log */
+    bool in_header; /* the header names our log */
+    bool stopped;
     bool apply_again;     /* pages of the last entry may not have reached the file */
     uint32_t page_limit;  /* in one entry */
     uint32_t page_count;  /* in `entry` */
@@ -160,12 +161,18 @@ enum vdisk_status vhdx_journal_store(struct vdisk_image *image, uint64_t offset_
     const uint64_t page = vdisk_align_down(offset_bytes, VDISK_PAGE_BYTES);
     const uint32_t byte_in_page = (uint32_t)(offset_bytes - page);
     enum vdisk_status status = VDISK_OK;
+    uint32_t word;
 
+    if (state->journal->stopped)
+        return journal_fail(image, error, VDISK_IO,
+                            "an earlier failure left the image in doubt: it must be reopened");
     if (vdisk_page_cache_dirty_count(state->pages) >= state->journal->page_limit)
         status = vhdx_journal_flush(image, error);
-    if (status == VDISK_OK)
-        status =
-            vdisk_page_cache_store(state->pages, page, byte_in_page, data, length_bytes, error);
+    if (status == VDISK_OK) /* so that a failed read is not taken for a cache that is full */
+        status = vdisk_page_cache_load(state->pages, page, 0, &word, sizeof word, error);
+    if (status != VDISK_OK)
+        return status;
+    status = vdisk_page_cache_store(state->pages, page, byte_in_page, data, length_bytes, error);
     if (status != VDISK_NO_SPACE)
         return status;
     status = vhdx_journal_flush(image, error);
@@ -241,6 +248,20 @@ enum vdisk_status vhdx_journal_flush(struct vdisk_image *image, struct vdisk_err
     if (status == VDISK_OK && vdisk_page_cache_dirty_count(state->pages) != 0)
         status = commit_pages(image, error);
     return status == VDISK_OK ? vhdx_space_release(image, error) : status;
+}
+
+enum vdisk_status vhdx_journal_retire(struct vdisk_image *image, struct vdisk_error *error)
+{
+    enum vdisk_status status = vhdx_journal_flush(image, error);
+
+    if (status == VDISK_OK)
+        status = flush_file(image, error);
+    return status == VDISK_OK ? commit_pages(image, error) : status;
+}
+
+void vhdx_journal_stop(struct vhdx_journal *journal)
+{
+    journal->stopped = true;
 }
 
 enum vdisk_status vhdx_journal_close(struct vdisk_image *image, struct vdisk_error *error)

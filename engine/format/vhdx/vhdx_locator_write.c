@@ -121,3 +121,92 @@ enum vdisk_status vhdx_locator_encode(const char *file_name, struct vdisk_image 
     *length_bytes = writer.used_bytes;
     return status;
 }
+
+/* A place after all items that the present locator does not use. */
+static uint64_t find_place(const struct vhdx_metadata *metadata)
+{
+    const uint64_t rounding = VDISK_PAGE_BYTES - 1;
+    const uint64_t offset =
+        vdisk_align_down(metadata->items_end_offset + rounding, VDISK_PAGE_BYTES);
+
+    if (!vdisk_ranges_overlap(offset, VHDX_LOCATOR_BYTES_MAX, metadata->locator_offset,
+                              metadata->locator_bytes))
+        return offset;
+    return vdisk_align_down(metadata->locator_offset + metadata->locator_bytes + rounding,
+                            VDISK_PAGE_BYTES);
+}
+
+static enum vdisk_status store_item(struct vdisk_image *image, uint64_t offset_bytes,
+                                    const unsigned char *item, uint32_t length_bytes,
+                                    struct vdisk_error *error)
+{
+    enum vdisk_status status = VDISK_OK;
+
+    for (uint32_t done = 0; done < length_bytes && status == VDISK_OK; done += VDISK_PAGE_BYTES)
+        status =
+            vhdx_journal_store(image, offset_bytes + done, item + done, VDISK_PAGE_BYTES, error);
+    return status;
+}
+
+/* The item and the entry that names it change in one entry of the log: nothing else waits. */
+static enum vdisk_status store_locator(struct vdisk_image *image, const unsigned char *item,
+                                       uint32_t length_bytes, struct vdisk_error *error)
+{
+    struct vhdx_state *state = vhdx_state_of(image);
+    const uint64_t position = state->metadata.locator_entry_offset + VHDX_METADATA_ENTRY_OFFSET;
+    unsigned char place[8];
+    const uint64_t offset = find_place(&state->metadata);
+    const uint64_t in_region = offset - state->metadata_area.offset_bytes;
+    enum vdisk_status status;
+
+    if (!vdisk_range_within(in_region, VHDX_LOCATOR_BYTES_MAX, state->metadata_area.length_bytes))
+        return vdisk_image_fail(image, error, VDISK_NO_SPACE, locator_name, offset,
+                                "the metadata region has no room for another locator");
+    status = vhdx_journal_flush(image, error);
+    if (status == VDISK_OK)
+        status = store_item(image, offset, item, length_bytes, error);
+    if (status != VDISK_OK)
+        return status;
+    vdisk_store_le32(place, (uint32_t)in_region);
+    vdisk_store_le32(place + 4, length_bytes);
+    status = vhdx_journal_store(image, position, place, sizeof place, error);
+    if (status == VDISK_OK)
+        status = vhdx_journal_flush(image, error);
+    if (status != VDISK_OK)
+        return status;
+    state->metadata.locator_offset = offset;
+    state->metadata.locator_bytes = length_bytes;
+    return VDISK_OK;
+}
+
+/* The names and identities in memory follow what is now in the file. */
+static enum vdisk_status reload(struct vdisk_image *image, struct vdisk_error *error)
+{
+    while (image->parent_name_count != 0)
+        vdisk_free(image->parent_names[--image->parent_name_count].name);
+    memset(vhdx_state_of(image)->parent_linkage2, 0, VDISK_GUID_BYTES);
+    return vhdx_locator_load(image, error);
+}
+
+enum vdisk_status vhdx_locator_replace(struct vdisk_image *image, struct vdisk_image *parent,
+                                       const char *parent_name, const char *parent_absolute_name,
+                                       struct vdisk_error *error)
+{
+    unsigned char *item;
+    uint32_t length;
+    enum vdisk_status status;
+
+    if (parent->format != image->format ||
+        parent->disk.logical_sector_bytes != image->disk.logical_sector_bytes)
+        return vdisk_image_fail(image, error, VDISK_INVALID, locator_name, VDISK_NO_OFFSET,
+                                "the parent is no VHDX image with sectors of the same size");
+    item = vdisk_alloc(VHDX_LOCATOR_BYTES_MAX);
+    if (item == NULL)
+        return vdisk_image_fail(image, error, VDISK_NO_MEMORY, locator_name, VDISK_NO_OFFSET, NULL);
+    status = vhdx_locator_encode(image->file->name, parent, parent_name, parent_absolute_name, item,
+                                 &length, error);
+    if (status == VDISK_OK)
+        status = store_locator(image, item, length, error);
+    vdisk_free(item);
+    return status == VDISK_OK ? reload(image, error) : status;
+}

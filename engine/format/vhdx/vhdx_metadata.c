@@ -72,9 +72,10 @@ static enum vdisk_status parse_entry(struct vdisk_image *image, const unsigned c
     if (!item_is_placed(state, raw_offset, raw_length))
         return table_fail(image, error, VDISK_CORRUPT, position,
                           "an item lies outside the metadata region");
-    state->metadata.items_end_offset =
-        vdisk_max_u64(state->metadata.items_end_offset,
-                      state->metadata_area.offset_bytes + raw_offset + raw_length);
+    if (item != &items->parent_locator) /* which may be replaced */
+        state->metadata.items_end_offset =
+            vdisk_max_u64(state->metadata.items_end_offset,
+                          state->metadata_area.offset_bytes + raw_offset + raw_length);
     if (item == NULL) {
         if ((flags & VHDX_METADATA_IS_REQUIRED) == 0)
             return VDISK_OK;

@@ -212,3 +212,52 @@ bool vhdx_region_overlaps(struct vhdx_state *state, uint64_t offset_bytes, uint6
     }
     return false;
 }
+
+static enum vdisk_status patch_tables(struct vdisk_image *image, unsigned char *table,
+                                      const struct vhdx_area *bat, struct vdisk_error *error)
+{
+    enum vdisk_status status = vhdx_region_read(image, 0, table, error);
+
+    if (status == VDISK_CORRUPT)
+        status = vhdx_region_read(image, 1, table, error);
+    if (status != VDISK_OK)
+        return status;
+    for (uint32_t index = 0; index < vdisk_load_le32(table + VHDX_REGION_ENTRY_COUNT); index++) {
+        unsigned char *entry = table + entry_position(index);
+
+        if (memcmp(entry, vhdx_guid_bat, VDISK_GUID_BYTES) == 0)
+            encode_entry(entry, vhdx_guid_bat, bat);
+    }
+    vdisk_store_le32(table + VHDX_REGION_CHECKSUM, table_checksum(table));
+    for (uint32_t copy = 0; copy < VHDX_REGION_TABLE_COUNT && status == VDISK_OK; copy++) {
+        status = vdisk_file_write(image->file, VHDX_REGION_TABLE_OFFSET(copy), table,
+                                  VHDX_REGION_TABLE_BYTES, error);
+        if (status == VDISK_OK)
+            status = vdisk_file_flush(image->file, error);
+    }
+    return status;
+}
+
+enum vdisk_status vhdx_region_move_bat(struct vdisk_image *image, const struct vhdx_area *bat,
+                                       struct vdisk_error *error)
+{
+    struct vhdx_state *state = vhdx_state_of(image);
+    unsigned char *table = vdisk_alloc(VHDX_REGION_TABLE_BYTES);
+    uint32_t metadata = 0;
+    enum vdisk_status status;
+
+    if (table == NULL)
+        return vdisk_image_fail(image, error, VDISK_NO_MEMORY, "VHDX region table", VDISK_NO_OFFSET,
+                                NULL);
+    status = patch_tables(image, table, bat, error);
+    vdisk_free(table);
+    if (status != VDISK_OK) { /* one of the tables may name the new place already */
+        vhdx_journal_stop(state->journal);
+        return status;
+    }
+    while (state->areas[metadata].offset_bytes != state->metadata_area.offset_bytes)
+        metadata++;
+    state->areas[state->bat_area] = *bat;
+    note_areas(state, state->bat_area, metadata);
+    return VDISK_OK;
+}

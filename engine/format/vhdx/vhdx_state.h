@@ -36,7 +36,7 @@ struct vhdx_metadata {
     uint64_t locator_entry_offset; /* the parent locator's entry in the table; 0: none */
     uint64_t locator_offset;
     uint32_t locator_bytes;
-    uint64_t items_end_offset; /* no item reaches beyond */
+    uint64_t items_end_offset; /* none but the locator reaches beyond */
 };
 
 struct vhdx_state {
@@ -106,6 +106,10 @@ enum vdisk_status vhdx_region_read(struct vdisk_image *image, uint32_t copy, uns
 /* For create and resize: a table of the two regions as it is stored. */
 void vhdx_region_encode(const struct vhdx_area *bat, const struct vhdx_area *metadata,
                         unsigned char *table);
+
+/* Lets both tables name another place of the BAT, which has the same content; flushed. */
+enum vdisk_status vhdx_region_move_bat(struct vdisk_image *image, const struct vhdx_area *bat,
+                                       struct vdisk_error *error);
 
 /* Does [offset, offset + length) touch the headers, the log or a region? Any thread. */
 bool vhdx_region_overlaps(struct vhdx_state *state, uint64_t offset_bytes, uint64_t length_bytes);
@@ -190,6 +194,12 @@ enum vdisk_status vhdx_journal_store(struct vdisk_image *image, uint64_t offset_
                                      const void *data, uint32_t length_bytes,
                                      struct vdisk_error *error);
 enum vdisk_status vhdx_journal_flush(struct vdisk_image *image, struct vdisk_error *error);
+
+/* Writes an empty entry: what the log said before is in place for good, and is not replayed. */
+enum vdisk_status vhdx_journal_retire(struct vdisk_image *image, struct vdisk_error *error);
+
+/* After a failure that leaves the image in doubt: no metadata is changed any more. */
+void vhdx_journal_stop(struct vhdx_journal *journal);
 
 /* After a flush: everything is in place, and the log is empty. */
 enum vdisk_status vhdx_journal_close(struct vdisk_image *image, struct vdisk_error *error);
