@@ -3,19 +3,66 @@
 #include "driver/transfer.h"
 #include "driver/worker.h"
 
+static BOOLEAN TakeRequest(VD_DEVICE *Device, WDFREQUEST *Request)
+{
+    return NT_SUCCESS(WdfIoQueueRetrieveNextRequest(Device->TransferQueue, Request));
+}
+
+/*
+ * At any time Idle and the semaphore's count together are at least the number of workers that
+ * sleep. They may be more: a worker that had called itself idle and then found a request may leave
+ * a count behind, which wakes someone for nothing. The limit keeps that from adding up.
+ */
+static VOID AnnounceIdle(VD_WORKERS *Workers)
+{
+    LONG Idle;
+
+    do {
+        Idle = Workers->Idle;
+    } while (Idle < VD_WORKER_COUNT &&
+             InterlockedCompareExchange(&Workers->Idle, Idle + 1, Idle) != Idle);
+}
+
+/* One idle worker less; FALSE when there is none. */
+static BOOLEAN ClaimIdle(VD_WORKERS *Workers)
+{
+    LONG Idle;
+
+    do {
+        Idle = Workers->Idle;
+        if (Idle == 0)
+            return FALSE;
+    } while (InterlockedCompareExchange(&Workers->Idle, Idle - 1, Idle) != Idle);
+    return TRUE;
+}
+
+/*
+ * The next request, or FALSE when there is none and the worker shall sleep. A worker first says
+ * that it is idle and then looks once more: who queued a request in between either sees it idle or
+ * left the request to be found.
+ */
+static BOOLEAN NextRequest(VD_DEVICE *Device, WDFREQUEST *Request)
+{
+    if (TakeRequest(Device, Request))
+        return TRUE;
+    AnnounceIdle(&Device->Workers);
+    if (!TakeRequest(Device, Request))
+        return FALSE;
+    (VOID) ClaimIdle(&Device->Workers);
+    return TRUE;
+}
+
 static VOID NTAPI RunWorker(PVOID Context)
 {
     VD_WORKER *Worker = Context;
     VD_DEVICE *Device = Worker->Device;
     WDFREQUEST Request;
 
-    for (;;) {
-        KeWaitForSingleObject(&Device->Workers.Work, Executive, KernelMode, FALSE, NULL);
-        if (Device->Workers.Stopping != 0)
-            break;
-        /* A request that was cancelled left its count in the semaphore. */
-        if (NT_SUCCESS(WdfIoQueueRetrieveNextRequest(Device->TransferQueue, &Request)))
+    while (Device->Workers.Stopping == 0) {
+        if (NextRequest(Device, &Request))
             VdTransferServe(Device, Request, &Worker->Error);
+        else
+            KeWaitForSingleObject(&Device->Workers.Work, Executive, KernelMode, FALSE, NULL);
     }
     PsTerminateSystemThread(STATUS_SUCCESS);
 }
@@ -38,7 +85,8 @@ NTSTATUS VdWorkersStart(VD_DEVICE *Device)
 
 VOID VdWorkersWake(VD_DEVICE *Device)
 {
-    KeReleaseSemaphore(&Device->Workers.Work, IO_NO_INCREMENT, 1, FALSE);
+    if (ClaimIdle(&Device->Workers))
+        KeReleaseSemaphore(&Device->Workers.Work, IO_NO_INCREMENT, 1, FALSE);
 }
 
 VOID VdWorkersStop(VD_DEVICE *Device)

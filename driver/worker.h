@@ -20,7 +20,8 @@ typedef struct _VD_WORKER {
 } VD_WORKER;
 
 typedef struct _VD_WORKERS {
-    KSEMAPHORE Work; /* released once for each request that was queued, and for each to stop */
+    KSEMAPHORE Work;    /* released for each idle worker that is wanted, and for each to stop */
+    volatile LONG Idle; /* how many workers sleep, or are about to, and nobody has wanted yet */
     volatile LONG Stopping;
     VD_WORKER Each[VD_WORKER_COUNT];
 } VD_WORKERS;

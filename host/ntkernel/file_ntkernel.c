@@ -305,14 +305,18 @@ static NTSTATUS query_sector_bytes(HANDLE handle, uint32_t *sector_bytes)
     return status;
 }
 
-/* Disks want less of memory than of offsets: a caller's buffer need not be copied. */
+/*
+ * Disks want less of memory than of offsets: a caller's buffer need not be copied. Windows always
+ * tells how much; where nobody does, it is the usual four bytes.
+ */
 static void set_buffer_alignment(struct ntkernel_file *self)
 {
     FILE_ALIGNMENT_INFORMATION information;
     IO_STATUS_BLOCK result;
     NTSTATUS status = ZwQueryInformationFile(self->handle, &result, &information,
                                              sizeof(information), FileAlignmentInformation);
-    const uint32_t alignment_bytes = NT_SUCCESS(status) ? information.AlignmentRequirement + 1 : 0;
+    const uint32_t alignment_bytes =
+        (NT_SUCCESS(status) ? information.AlignmentRequirement : FILE_LONG_ALIGNMENT) + 1;
 
     if (vdisk_is_power_of_two(alignment_bytes) && alignment_bytes < self->file.alignment_bytes)
         self->file.buffer_alignment_bytes = alignment_bytes;
