@@ -21,6 +21,17 @@ static void report_corruption(struct audit *audit, bool repaired, const char *st
                        reason);
 }
 
+/* Copies that differ: a power cut leaves that, and the next writer puts it right. */
+static void report_difference(struct audit *audit, bool repaired, const char *structure,
+                              uint64_t offset_bytes, const char *reason)
+{
+    if (audit->extent->unclean)
+        vdisk_check_report(audit->check, VDISK_FINDING_NOTE, repaired, structure, offset_bytes,
+                           reason);
+    else
+        report_corruption(audit, repaired, structure, offset_bytes, reason);
+}
+
 /* What a lookup complained about becomes a finding; other failures end the check. */
 static enum vdisk_status take_complaint(struct audit *audit, enum vdisk_status status,
                                         const struct vdisk_error *complaint,
@@ -65,7 +76,7 @@ static enum vdisk_status check_directories(struct audit *audit, struct vdisk_err
         status = vmdk_table_find(extent, VMDK_COPY_TWIN, grain, &twin, &complaint);
         status = take_complaint(audit, status, &complaint, error);
         if (status == VDISK_OK && (table == 0) != (twin == 0))
-            report_corruption(audit, false, "VMDK grain directory",
+            report_difference(audit, false, "VMDK grain directory",
                               extent->twin_directory_bytes + i * extent->entry_bytes,
                               "only one of the two copies has a table here");
     }
@@ -86,12 +97,22 @@ static enum vdisk_status store_entry(struct audit *audit, uint64_t grain, uint64
     return status;
 }
 
+/* Where a copy has no table at all, to fill it or to empty the other would be a guess. */
+static bool both_tables(struct vmdk_extent *extent, uint64_t grain)
+{
+    uint64_t first, twin;
+
+    return vmdk_table_find(extent, VMDK_COPY_FIRST, grain, &first, NULL) == VDISK_OK &&
+           vmdk_table_find(extent, VMDK_COPY_TWIN, grain, &twin, NULL) == VDISK_OK && first != 0 &&
+           twin != 0;
+}
+
 static enum vdisk_status check_difference(struct audit *audit, uint64_t grain, uint64_t first,
                                           uint64_t twin, struct vdisk_error *error)
 {
     const uint64_t right = vmdk_twin_choose(audit->extent, grain, first, twin);
     const bool known = right <= VMDK_ENTRY_ZERO || vmdk_grain_fits(audit->extent, grain, right);
-    const bool repair = audit->check->repair && known;
+    const bool repair = audit->check->repair && known && both_tables(audit->extent, grain);
     enum vdisk_status status = VDISK_OK;
 
     if (repair)
@@ -99,7 +120,7 @@ static enum vdisk_status check_difference(struct audit *audit, uint64_t grain, u
     if (status != VDISK_OK)
         return status;
     if (known) /* what cannot be is told when the entries are looked at */
-        report_corruption(audit, repair, table_structure, entry_place(audit, grain),
+        report_difference(audit, repair, table_structure, entry_place(audit, grain),
                           "the two copies of the table differ");
     return VDISK_OK;
 }

@@ -3,8 +3,6 @@
 #include "engine/format/vmdk/vmdk_index.h"
 #include "engine/format/vmdk/vmdk_sesparse.h"
 
-#define COPIES 2u
-
 static const char directory_structure[] = "VMDK grain directory";
 static const char table_structure[] = "VMDK grain table";
 
@@ -168,32 +166,62 @@ static enum vdisk_status add_table(struct vmdk_extent *extent, uint64_t *table_b
     return status;
 }
 
+/* Puts a new table into one of the directories. */
+static enum vdisk_status attach_table(struct vmdk_extent *extent, enum vmdk_copy copy,
+                                      uint64_t grain, uint64_t *table_bytes,
+                                      struct vdisk_error *error)
+{
+    const uint64_t index = grain >> extent->table_shift;
+    const uint64_t at = directory_of(extent, copy) + index * extent->entry_bytes;
+    unsigned char raw[4];
+    enum vdisk_status status = add_table(extent, table_bytes, error);
+
+    if (status != VDISK_OK)
+        return status;
+    atomic_store_explicit(&extent->end_sectors, (uint32_t)(extent->end_bytes / VDISK_SECTOR_BYTES),
+                          memory_order_release);
+    vdisk_store_le32(raw, (uint32_t)(*table_bytes / VDISK_SECTOR_BYTES));
+    return vdisk_page_cache_store(extent->tables, vdisk_align_down(at, VMDK_TABLE_PAGE_BYTES),
+                                  (uint32_t)(at % VMDK_TABLE_PAGE_BYTES), raw, sizeof raw, error);
+}
+
+static enum vdisk_status copy_table(struct vmdk_extent *extent, uint64_t from_bytes,
+                                    uint64_t to_bytes, struct vdisk_error *error)
+{
+    unsigned char raw[VMDK_BATCH * 4];
+    enum vdisk_status status = VDISK_OK;
+
+    for (uint64_t done = 0; done < table_size(extent) && status == VDISK_OK; done += sizeof raw) {
+        const uint64_t page = vdisk_align_down(done, VMDK_TABLE_PAGE_BYTES);
+        const uint32_t in_page = (uint32_t)(done - page);
+
+        status = vdisk_page_cache_load(extent->tables, from_bytes + page, in_page, raw, sizeof raw,
+                                       error);
+        if (status == VDISK_OK)
+            status = vdisk_page_cache_store(extent->tables, to_bytes + page, in_page, raw,
+                                            sizeof raw, error);
+    }
+    return status;
+}
+
 enum vdisk_status vmdk_table_ensure(struct vmdk_extent *extent, uint64_t grain,
                                     struct vdisk_error *error)
 {
-    const uint64_t index = grain >> extent->table_shift;
-    const uint32_t copies = extent->twin_directory_bytes != 0 ? COPIES : 1;
-    uint64_t table = 0;
-    enum vdisk_status status = vmdk_table_find(extent, VMDK_COPY_FIRST, grain, &table, error);
+    uint64_t first, twin = 0;
+    enum vdisk_status status = vmdk_table_find(extent, VMDK_COPY_FIRST, grain, &first, error);
 
-    if (status != VDISK_OK || table != 0)
+    if (status == VDISK_OK && extent->twin_directory_bytes != 0)
+        status = vmdk_table_find(extent, VMDK_COPY_TWIN, grain, &twin, error);
+    if (status != VDISK_OK)
         return status;
-    for (uint32_t i = copies; i > 0 && status == VDISK_OK; i--) {
-        const uint64_t at =
-            directory_of(extent, (enum vmdk_copy)(i - 1)) + index * extent->entry_bytes;
-        unsigned char raw[4];
-
-        status = add_table(extent, &table, error);
-        if (status != VDISK_OK)
-            break;
-        atomic_store_explicit(&extent->end_sectors,
-                              (uint32_t)(extent->end_bytes / VDISK_SECTOR_BYTES),
-                              memory_order_release);
-        vdisk_store_le32(raw, (uint32_t)(table / VDISK_SECTOR_BYTES));
-        status =
-            vdisk_page_cache_store(extent->tables, vdisk_align_down(at, VMDK_TABLE_PAGE_BYTES),
-                                   (uint32_t)(at % VMDK_TABLE_PAGE_BYTES), raw, sizeof raw, error);
+    /* A copy that has a table where the first one has none is not up to date. */
+    if (extent->twin_directory_bytes != 0 && (twin == 0 || first == 0)) {
+        status = attach_table(extent, VMDK_COPY_TWIN, grain, &twin, error);
+        if (status == VDISK_OK && first != 0)
+            status = copy_table(extent, first, twin, error);
     }
+    if (status == VDISK_OK && first == 0)
+        status = attach_table(extent, VMDK_COPY_FIRST, grain, &first, error);
     return status;
 }
 
@@ -206,8 +234,9 @@ static enum vdisk_status store_copy(struct vmdk_extent *extent, enum vmdk_copy c
 
     if (status != VDISK_OK)
         return status;
-    if (table == 0) /* a copy that its writer left incomplete: check tells */
-        return VDISK_OK;
+    if (table == 0)
+        return vmdk_extent_fail(extent, error, VDISK_CORRUPT, directory_structure,
+                                directory_of(extent, copy), "a table is missing");
     offset = entry_offset(extent, table, grain);
     return vdisk_page_cache_store(extent->tables, vdisk_align_down(offset, VMDK_TABLE_PAGE_BYTES),
                                   (uint32_t)(offset % VMDK_TABLE_PAGE_BYTES), raw, raw_bytes,

@@ -36,7 +36,8 @@ enum vdisk_status vmdk_table_ensure(struct vmdk_extent *extent, uint64_t grain,
 
 /*
  * Sets the entries of `count` grains that lie in one page of a table, in every copy: sector, then
- * steps of step_sectors. With image->allocation_lock held. VDISK_NO_SPACE: flush, then try again.
+ * steps of step_sectors. The tables exist (vmdk_table_ensure). With image->allocation_lock held.
+ * VDISK_NO_SPACE: flush, then try again.
  */
 enum vdisk_status vmdk_table_store(struct vmdk_extent *extent, uint64_t grain, uint32_t count,
                                    uint32_t sector, uint32_t step_sectors,
