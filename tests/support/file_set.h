@@ -8,7 +8,7 @@
 #include "virtualdisk/image.h"
 #include "host/memory/file_memory.h"
 
-#define FILE_SET_MAX        16u
+#define FILE_SET_MAX        80u
 #define FILE_SET_NAME_BYTES 64u
 
 /* Puts a file around `below`, which belongs to it. `index` is the file's number in the set. */

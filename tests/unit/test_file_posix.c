@@ -1,0 +1,160 @@
+/* Files of the POSIX host. */
+#include "tests/support/cmocka_all.h"
+
+#include "host/posix/file_posix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64];
+static char path[128];
+
+static int set_up(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/virtualdisk-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/disk.img", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(path);
+    assert_int_equal(rmdir(folder), 0);
+    return 0;
+}
+
+static struct vdisk_file *open_file(enum vdisk_open_mode mode)
+{
+    struct vdisk_file *file = NULL;
+
+    assert_int_equal(vdisk_host_open(path, mode, &file, NULL), VDISK_OK);
+    return file;
+}
+
+static void test_open_says_what_is_wrong(void **state)
+{
+    struct vdisk_file *file, *other;
+    struct vdisk_error error;
+
+    (void)state;
+    assert_int_equal(vdisk_host_open(path, VDISK_OPEN_READ, &file, &error), VDISK_NOT_FOUND);
+    assert_int_equal(error.native_code, ENOENT);
+    assert_non_null(strstr(error.file, "disk.img"));
+    assert_int_equal(vdisk_host_open(folder, VDISK_OPEN_READ, &file, &error), VDISK_INVALID);
+    file = open_file(VDISK_OPEN_CREATE);
+    assert_int_equal(vdisk_host_open(path, VDISK_OPEN_CREATE, &other, NULL), VDISK_EXISTS);
+    assert_int_equal(vdisk_host_open(path, VDISK_OPEN_WRITE, &other, NULL), VDISK_BUSY);
+    assert_int_equal(vdisk_host_open(path, VDISK_OPEN_READ, &other, NULL), VDISK_BUSY);
+    vdisk_file_close(file);
+    file = open_file(VDISK_OPEN_READ);
+    assert_int_equal(vdisk_host_open(path, VDISK_OPEN_WRITE, &other, NULL), VDISK_BUSY);
+    other = open_file(VDISK_OPEN_READ);
+    assert_true(vdisk_host_same(file, other));
+    vdisk_file_close(other);
+    vdisk_file_close(file);
+}
+
+static void test_a_fifo_does_not_hang(void **state)
+{
+    struct vdisk_file *file;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(vdisk_host_open(path, VDISK_OPEN_READ, &file, NULL), VDISK_INVALID);
+}
+
+static void test_reads_end_with_the_file(void **state)
+{
+    struct vdisk_file *file = open_file(VDISK_OPEN_CREATE);
+    unsigned char bytes[100];
+    uint64_t size;
+
+    (void)state;
+    memset(bytes, 3, sizeof bytes);
+    assert_int_equal(vdisk_file_write(file, 50, bytes, sizeof bytes, NULL), VDISK_OK);
+    assert_int_equal(vdisk_file_get_size(file, &size, NULL), VDISK_OK);
+    assert_int_equal(size, 150);
+    assert_int_equal(vdisk_file_read(file, 50, bytes, 100, NULL), VDISK_OK);
+    assert_int_equal(vdisk_file_read(file, 51, bytes, 100, NULL), VDISK_OUT_OF_RANGE);
+    assert_int_equal(vdisk_file_read(file, 150, bytes, 1, NULL), VDISK_OUT_OF_RANGE);
+    assert_int_equal(vdisk_file_flush(file, NULL), VDISK_OK);
+    vdisk_file_close(file);
+}
+
+static void test_ranges(void **state)
+{
+    struct vdisk_file *file = open_file(VDISK_OPEN_CREATE);
+    enum vdisk_file_range range = VDISK_FILE_HOLE;
+    uint64_t length = 0;
+
+    (void)state;
+    assert_int_equal(vdisk_file_set_size(file, 1 << 20, NULL), VDISK_OK);
+    assert_int_equal(vdisk_file_fill_zeros(file, 65536, 65536, NULL), VDISK_OK);
+    assert_int_equal(vdisk_file_get_range(file, 65536, &range, &length, NULL), VDISK_OK);
+    assert_int_equal(range, VDISK_FILE_DATA);
+    assert_true(length >= 65536 && length <= (1 << 20) - 65536);
+    assert_int_equal(vdisk_file_get_range(file, (1 << 20) - 1, &range, &length, NULL), VDISK_OK);
+    assert_int_equal(length, 1);
+    assert_int_equal(vdisk_file_get_range(file, 1 << 20, &range, &length, NULL),
+                     VDISK_OUT_OF_RANGE);
+    vdisk_file_close(file);
+}
+
+static void test_errno_has_a_meaning(void **state)
+{
+    (void)state;
+    assert_int_equal(vdisk_status_from_errno(ENOSPC), VDISK_NO_SPACE);
+    assert_int_equal(vdisk_status_from_errno(EROFS), VDISK_READ_ONLY);
+    assert_int_equal(vdisk_status_from_errno(EACCES), VDISK_ACCESS);
+    assert_int_equal(vdisk_status_from_errno(ESTALE), VDISK_GONE);
+    assert_int_equal(vdisk_status_from_errno(EIO), VDISK_IO);
+    assert_int_equal(vdisk_status_from_errno(12345), VDISK_IO);
+}
+
+/* The linker sends the host's fdatasync through here. */
+int __wrap_fdatasync(int descriptor);
+static int flush_result;
+
+int __wrap_fdatasync(int descriptor)
+{
+    (void)descriptor;
+    errno = EIO;
+    return flush_result;
+}
+
+static void test_a_failed_flush_stays_failed(void **state)
+{
+    struct vdisk_file *file = open_file(VDISK_OPEN_CREATE);
+    struct vdisk_error error;
+
+    (void)state;
+    assert_int_equal(vdisk_file_flush(file, NULL), VDISK_OK);
+    flush_result = -1;
+    assert_int_equal(vdisk_file_flush(file, &error), VDISK_IO);
+    assert_int_equal(error.native_code, EIO);
+    flush_result = 0; /* the kernel has forgotten; we have not */
+    assert_int_equal(vdisk_file_flush(file, &error), VDISK_IO);
+    assert_non_null(strstr(error.reason, "earlier flush"));
+    vdisk_file_close(file);
+}
+
+#define POSIX_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        POSIX_TEST(test_open_says_what_is_wrong), POSIX_TEST(test_a_fifo_does_not_hang),
+        POSIX_TEST(test_reads_end_with_the_file), POSIX_TEST(test_ranges),
+        POSIX_TEST(test_errno_has_a_meaning),     POSIX_TEST(test_a_failed_flush_stays_failed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
