@@ -2,13 +2,15 @@
  * The engine's images from the command line, for tests that drive other programs, too:
  *
  *   imagetool create FILE FORMAT SIZE [fixed] [subformat=S] [block=N] [sector=N] [parent=FILE]
- *   imagetool run FILE [FORMAT]     carries out the commands of its input, one a line:
+ *   imagetool run FILE [FORMAT [compress]]   carries out the commands of its input, one a line:
  *       write OFFSET LENGTH BYTE    random OFFSET LENGTH SEED    zero OFFSET LENGTH
  *       flush    reopen    resize SIZE    parent FILE    check    repair
- *   imagetool cat FILE [FORMAT]     the guest's view, to its output
+ *       snapshot NAME    delete NAME    apply NAME    list
+ *   imagetool cat FILE [FORMAT [SNAPSHOT]]   the guest's view, to its output
  *   imagetool map FILE [FORMAT]     START LENGTH KIND DEPTH [FILE-OFFSET], one extent a line
  *   imagetool info FILE [FORMAT]    KEY VALUE, one a line
  *   imagetool check FILE [FORMAT]   findings, one a line; then the counts
+ *   imagetool repair FILE [FORMAT]  likewise, and repairs
  *
  * Sizes are bytes. What fails is told on the error output, and ends the program with 1.
  */
@@ -23,6 +25,8 @@
 struct tool {
     const char *path;
     const char *format;
+    const char *snapshot;
+    bool compress;
     struct vdisk_image *image;
     struct vdisk_disk *disk;
     unsigned char *buffer; /* PIECE_BYTES */
@@ -57,6 +61,8 @@ static void tool_open(struct tool *tool, enum vdisk_open_mode mode, bool for_che
 {
     const struct vdisk_open_options options = {.format = tool->format,
                                                .finder = vdisk_host_finder(),
+                                               .snapshot = tool->snapshot,
+                                               .compress = tool->compress,
                                                .read_only = mode == VDISK_OPEN_READ,
                                                .for_check = for_check};
     struct vdisk_error error;
@@ -203,6 +209,39 @@ static void set_parent(struct tool *tool, const char *path)
     tool_close(&parent);
 }
 
+static void list_snapshots(struct tool *tool)
+{
+    struct vdisk_snapshot snapshot;
+    struct vdisk_error error;
+    enum vdisk_status status;
+    uint32_t index = 0;
+
+    while ((status = vdisk_image_get_snapshot(tool->image, index, &snapshot, &error)) == VDISK_OK) {
+        printf("%s %s %" PRIu64 "\n", snapshot.id, snapshot.name, snapshot.size_bytes);
+        index++;
+    }
+    if (status != VDISK_NOT_FOUND)
+        die("list", &error);
+}
+
+/* False when the verb is none of these. */
+static bool change_snapshots(struct tool *tool, const char *verb, const char *name)
+{
+    struct vdisk_error error;
+
+    if (strcmp(verb, "snapshot") == 0)
+        require(vdisk_image_create_snapshot(tool->image, name, &error), verb, &error);
+    else if (strcmp(verb, "delete") == 0)
+        require(vdisk_image_delete_snapshot(tool->image, name, &error), verb, &error);
+    else if (strcmp(verb, "apply") == 0)
+        require(vdisk_image_apply_snapshot(tool->image, name, &error), verb, &error);
+    else if (strcmp(verb, "list") == 0)
+        list_snapshots(tool);
+    else
+        return false;
+    return true;
+}
+
 static void reopen(struct tool *tool)
 {
     tool_close(tool);
@@ -231,22 +270,24 @@ static void run_line(struct tool *tool, char *line)
         set_parent(tool, text);
     else if (strcmp(verb, "check") == 0 || strcmp(verb, "repair") == 0)
         check_image(tool, verb[0] == 'r');
-    else
+    else if (!change_snapshots(tool, verb, text))
         usage();
 }
 
-static void run(struct tool *tool)
+static void run(struct tool *tool, const char *option)
 {
     char line[8192];
 
+    tool->compress = option != NULL && strcmp(option, "compress") == 0;
     tool_open(tool, VDISK_OPEN_WRITE, false);
     while (fgets(line, sizeof line, stdin) != NULL)
         run_line(tool, line);
     tool_close(tool);
 }
 
-static void cat(struct tool *tool)
+static void cat(struct tool *tool, const char *snapshot)
 {
+    tool->snapshot = snapshot;
     tool_open(tool, VDISK_OPEN_READ, false);
     for (uint64_t offset = 0; offset < tool->disk->size_bytes;) {
         const uint64_t rest = tool->disk->size_bytes - offset;
@@ -261,10 +302,11 @@ static void cat(struct tool *tool)
     tool_close(tool);
 }
 
-static void map(struct tool *tool)
+static void map(struct tool *tool, const char *option)
 {
     static const char *const kinds[] = {"data", "compressed", "zero", "unallocated"};
 
+    (void)option;
     tool_open(tool, VDISK_OPEN_READ, false);
     for (uint64_t offset = 0; offset < tool->disk->size_bytes;) {
         struct vdisk_extent extent;
@@ -283,11 +325,12 @@ static void map(struct tool *tool)
     tool_close(tool);
 }
 
-static void info(struct tool *tool)
+static void info(struct tool *tool, const char *option)
 {
     struct vdisk_image_info facts;
     struct vdisk_error error;
 
+    (void)option;
     tool_open(tool, VDISK_OPEN_READ, false);
     require(vdisk_image_get_info(tool->image, &facts, &error), "info", &error);
     printf("format %s\nsubformat %s\nvirtual_size %" PRIu64 "\nallocated %" PRIu64
@@ -300,10 +343,19 @@ static void info(struct tool *tool)
     tool_close(tool);
 }
 
-static void check_command(struct tool *tool)
+static void check_command(struct tool *tool, const char *option)
 {
+    (void)option;
     tool_open(tool, VDISK_OPEN_READ, true);
     check_image(tool, false);
+    tool_close(tool);
+}
+
+static void repair_command(struct tool *tool, const char *option)
+{
+    (void)option;
+    tool_open(tool, VDISK_OPEN_WRITE, true);
+    check_image(tool, true);
     tool_close(tool);
 }
 
@@ -311,9 +363,13 @@ int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
-        void (*action)(struct tool *tool);
-    } commands[] = {
-        {"run", run}, {"cat", cat}, {"map", map}, {"info", info}, {"check", check_command}};
+        void (*action)(struct tool *tool, const char *option);
+    } commands[] = {{"run", run},
+                    {"cat", cat},
+                    {"map", map},
+                    {"info", info},
+                    {"check", check_command},
+                    {"repair", repair_command}};
     struct tool tool = {.buffer = malloc(PIECE_BYTES)};
 
     if (argc < 3 || tool.buffer == NULL)
@@ -328,7 +384,7 @@ int main(int argc, char **argv)
     tool.format = argc > 3 ? argv[3] : NULL;
     for (size_t index = 0; index < sizeof commands / sizeof commands[0]; index++) {
         if (strcmp(argv[1], commands[index].name) == 0) {
-            commands[index].action(&tool);
+            commands[index].action(&tool, argc > 4 ? argv[4] : NULL);
             return 0;
         }
     }

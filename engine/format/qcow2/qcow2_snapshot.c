@@ -18,7 +18,9 @@ static enum vdisk_status check_entry(struct vdisk_image *image, struct qcow2_sna
     struct qcow2 *q = qcow2_of(image);
 
     if (snapshot->entry_offset + snapshot->entry_bytes > QCOW2_SNAPSHOT_TABLE_BYTES_MAX ||
-        !vdisk_range_within(offset_bytes, snapshot->entry_bytes, file_bytes))
+        !vdisk_range_within(snapshot->id_offset,
+                            (uint64_t)snapshot->id_bytes + snapshot->name_bytes,
+                            file_bytes)) /* the last entry's padding may be missing */
         return entry_fail(image, error, offset_bytes, "an entry lies beyond the end of the file");
     if ((uint64_t)snapshot->l1_entries * 8 > QCOW2_L1_BYTES_MAX ||
         !vdisk_is_aligned(snapshot->l1_offset, q->cluster_bytes) ||
@@ -79,7 +81,7 @@ enum vdisk_status qcow2_snapshot_next(struct vdisk_image *image, struct qcow2_sn
         (ENTRY_BYTES + (uint64_t)extra + snapshot->id_bytes + snapshot->name_bytes + 7) &
         ~UINT64_C(7);
     snapshot->id_offset = offset + ENTRY_BYTES + extra;
-    if (!vdisk_range_within(offset, snapshot->entry_bytes, file_bytes))
+    if (!vdisk_range_within(offset, snapshot->id_offset - offset, file_bytes))
         return entry_fail(image, error, offset, "an entry lies beyond the end of the file");
     status = read_disk_size(image, snapshot, offset + ENTRY_BYTES, extra, error);
     if (status == VDISK_OK)
