@@ -2,9 +2,11 @@
 #include "engine/format/vmdk/vmdk.h"
 #include "engine/format/vmdk/vmdk_check.h"
 #include "engine/format/vmdk/vmdk_create.h"
+#include "engine/format/vmdk/vmdk_edit.h"
 #include "engine/format/vmdk/vmdk_inflate.h"
 #include "engine/format/vmdk/vmdk_map.h"
 #include "engine/format/vmdk/vmdk_open.h"
+#include "engine/format/vmdk/vmdk_resize.h"
 #include "engine/format/vmdk/vmdk_stream.h"
 #include "engine/format/vmdk/vmdk_write.h"
 
@@ -57,7 +59,7 @@ const struct vdisk_format vdisk_format_vmdk = {
     .name = "vmdk",
     .description = "VMware: monolithic, split, stream-optimized, ESXi and seSparse disks",
     .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
-                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_CHECK | VDISK_CAN_COMPRESS,
+                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK | VDISK_CAN_COMPRESS,
     .probe = vmdk_probe,
     .open = vmdk_open,
     .close = vmdk_close,
@@ -70,6 +72,8 @@ const struct vdisk_format vdisk_format_vmdk = {
     .flush = vmdk_flush,
     .end_write = vmdk_end_write,
     .create = vmdk_create,
+    .resize = vmdk_resize,
+    .set_parent = vmdk_set_parent,
     .get_info = vmdk_get_info,
     .check = vmdk_check,
 };

@@ -1,6 +1,6 @@
 #include "engine/format/vmdk/vmdk_create.h"
 #include "engine/base/endian.h"
-#include "engine/format/vmdk/vmdk_format.h"
+#include "engine/format/vmdk/vmdk_edit.h"
 #include "engine/format/vmdk/vmdk_index.h"
 #include "engine/format/vmdk/vmdk_compose.h"
 #include "engine/format/vmdk/vmdk_stream.h"
@@ -93,18 +93,7 @@ static enum vdisk_status check_parent(const struct making *making)
         return VDISK_OK;
     if (is_flat(making->subformat) || making->subformat == STREAM)
         return make_fail(making, VDISK_UNSUPPORTED, "this kind of VMDK has no parent");
-    if (options->parent->format != &vdisk_format_vmdk ||
-        vmdk_state(options->parent)->descriptor == NULL)
-        return make_fail(making, VDISK_UNSUPPORTED,
-                         "the parent of a VMDK must be a VMDK with a descriptor");
-    if (name == NULL || strlen(name) >= VDISK_NAME_BYTES)
-        return make_fail(making, VDISK_INVALID, "the parent's name is missing or too long");
-    for (; *name != '\0'; name++) {
-        if (*name == '"' || (unsigned char)*name < 0x20)
-            return make_fail(making, VDISK_INVALID,
-                             "the parent's name has a character that a descriptor cannot hold");
-    }
-    return VDISK_OK;
+    return vmdk_parent_check(options->parent, name, making->file->name, making->error);
 }
 
 static enum vdisk_status check_options(struct making *making)

@@ -1,65 +1,26 @@
 /* The beginning and the end of writing: identity and dirty marks. */
 #include "engine/base/endian.h"
+#include "engine/format/vmdk/vmdk_edit.h"
 #include "engine/format/vmdk/vmdk_stream.h"
-#include "engine/format/vmdk/vmdk_text.h"
 #include "engine/format/vmdk/vmdk_twin.h"
 #include "engine/format/vmdk/vmdk_write.h"
-
-static const char structure[] = "VMDK descriptor";
-
-enum vdisk_status vmdk_text_commit(struct vdisk_image *image, const char *text, uint32_t text_bytes,
-                                   struct vdisk_error *error)
-{
-    struct vmdk_state *state = vmdk_state(image);
-    uint32_t from = 0;
-    uint32_t to = (uint32_t)vdisk_max_u64(text_bytes, state->text_bytes);
-    enum vdisk_status status = VDISK_OK;
-
-    while (from < to && text[from] == state->text[from])
-        from++;
-    while (to > from && text[to - 1] == state->text[to - 1])
-        to--;
-    /* A file of its own is as long as the text; inside an extent, NULs fill the rest. */
-    if (state->text_room_bytes == 0 && to > text_bytes)
-        to = text_bytes;
-    if (to > from)
-        status = vdisk_file_write(image->file, state->text_offset_bytes + from, text + from,
-                                  to - from, error);
-    if (status == VDISK_OK && state->text_room_bytes == 0 && text_bytes < state->text_bytes)
-        status = vdisk_file_set_size(image->file, text_bytes, error);
-    if (status != VDISK_OK)
-        return status;
-    memcpy(state->text, text, VMDK_TEXT_BYTES_MAX);
-    state->text_bytes = text_bytes;
-    return VDISK_OK;
-}
 
 /* Children recognise by it that their parent is not what it was. */
 static enum vdisk_status change_content_id(struct vdisk_image *image, struct vdisk_error *error)
 {
     struct vmdk_state *state = vmdk_state(image);
+    const uint32_t id = vmdk_content_id(state->descriptor->content_id);
     char digits[9] = {0};
     struct vmdk_text value = {.bytes = digits, .room_bytes = sizeof digits};
-    struct vmdk_text text = {
-        .bytes = vdisk_alloc(VMDK_TEXT_BYTES_MAX),
-        .room_bytes = state->text_room_bytes != 0 ? state->text_room_bytes : VMDK_TEXT_BYTES_MAX,
-        .length = state->text_bytes,
-    };
-    const uint32_t id = vmdk_content_id(state->descriptor->content_id);
-    enum vdisk_status status;
+    struct vmdk_text text;
+    enum vdisk_status status = vmdk_edit_begin(image, &text, error);
 
-    if (text.bytes == NULL)
-        return vdisk_image_fail(image, error, VDISK_NO_MEMORY, structure, VDISK_NO_OFFSET, NULL);
-    memcpy(text.bytes, state->text, VMDK_TEXT_BYTES_MAX);
+    if (status != VDISK_OK)
+        return status;
     vmdk_text_add_hex(&value, id);
-    if (vmdk_text_set(&text, "CID", digits, "version"))
-        status = vmdk_text_commit(image, text.bytes, text.length, error);
-    else
-        status = vdisk_image_fail(image, error, VDISK_NO_SPACE, structure, state->text_offset_bytes,
-                                  "it has no room for a CID");
+    status = vmdk_edit_end(image, &text, vmdk_text_set(&text, "CID", digits, "version"), error);
     if (status == VDISK_OK)
         state->descriptor->content_id = id;
-    vdisk_free(text.bytes);
     return status;
 }
 

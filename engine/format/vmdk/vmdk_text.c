@@ -122,3 +122,39 @@ bool vmdk_text_set(struct vmdk_text *text, const char *key, const char *value, c
         return splice(text, to, to, line, 4);
     return splice(text, text->length, text->length, line, 4);
 }
+
+/* Where the number of an extent's line begins; 0 when the line is another one. */
+static uint32_t extent_number(const char *line)
+{
+    uint32_t at = 0;
+
+    while (is_blank(line[at]))
+        at++;
+    if (lower(line[at]) != 'r' || lower(line[at + 1]) != 'w' || !is_blank(line[at + 2]))
+        return 0;
+    at += 3;
+    while (is_blank(line[at]))
+        at++;
+    return line[at] >= '0' && line[at] <= '9' ? at : 0;
+}
+
+bool vmdk_text_set_sectors(struct vmdk_text *text, uint64_t sectors)
+{
+    char digits[24] = {0};
+    struct vmdk_text number = {.bytes = digits, .room_bytes = sizeof digits};
+    const char *const strings[] = {digits};
+    uint32_t line = 0;
+
+    vmdk_text_add_number(&number, sectors);
+    while (line < text->length) {
+        const uint32_t from = extent_number(text->bytes + line);
+        uint32_t to = line + from;
+
+        while (text->bytes[to] >= '0' && text->bytes[to] <= '9')
+            to++;
+        if (from != 0)
+            return splice(text, line + from, to, strings, 1);
+        line = line_end(text, line) + 1;
+    }
+    return false;
+}

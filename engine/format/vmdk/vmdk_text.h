@@ -22,4 +22,7 @@ void vmdk_text_add_hex(struct vmdk_text *text, uint32_t number); /* 8 digits */
  */
 bool vmdk_text_set(struct vmdk_text *text, const char *key, const char *value, const char *behind);
 
+/* Gives the first extent another size; false when there is no extent, or no room. */
+bool vmdk_text_set_sectors(struct vmdk_text *text, uint64_t sectors);
+
 #endif

@@ -16,11 +16,4 @@ enum vdisk_status vmdk_end_write(struct vdisk_image *image, struct vdisk_error *
 /* What the tables of an extent hold goes to its file: data, then tables; two flushes at most. */
 enum vdisk_status vmdk_extent_flush(struct vmdk_extent *extent, struct vdisk_error *error);
 
-/*
- * Puts a changed descriptor into the file, as few bytes of it as possible. `text` has the room of
- * the descriptor, is NUL-padded, and is taken over as the state's. No flush.
- */
-enum vdisk_status vmdk_text_commit(struct vdisk_image *image, const char *text, uint32_t text_bytes,
-                                   struct vdisk_error *error);
-
 #endif
