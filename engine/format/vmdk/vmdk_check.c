@@ -10,7 +10,8 @@ struct audit {
     struct vdisk_image *image;
     struct vmdk_extent *extent;
     struct vdisk_check *check;
-    bool sound; /* nothing is left that might be wrong */
+    bool sound;                   /* nothing is left that might be wrong */
+    struct vdisk_error complaint; /* of a lookup; one for all of them, since stacks are small */
 };
 
 static void report_corruption(struct audit *audit, bool repaired, const char *structure,
@@ -34,9 +35,10 @@ static void report_difference(struct audit *audit, bool repaired, const char *st
 
 /* What a lookup complained about becomes a finding; other failures end the check. */
 static enum vdisk_status take_complaint(struct audit *audit, enum vdisk_status status,
-                                        const struct vdisk_error *complaint,
                                         struct vdisk_error *error)
 {
+    const struct vdisk_error *complaint = &audit->complaint;
+
     if (status != VDISK_CORRUPT) {
         if (status != VDISK_OK && error != NULL)
             *error = *complaint;
@@ -66,15 +68,14 @@ static enum vdisk_status check_directories(struct audit *audit, struct vdisk_err
 
     for (uint64_t i = 0; i < extent->directory_entries && status == VDISK_OK; i++) {
         const uint64_t grain = i << extent->table_shift;
-        struct vdisk_error complaint;
         uint64_t table, twin = 0;
 
-        status = vmdk_table_find(extent, VMDK_COPY_FIRST, grain, &table, &complaint);
-        status = take_complaint(audit, status, &complaint, error);
+        status = vmdk_table_find(extent, VMDK_COPY_FIRST, grain, &table, &audit->complaint);
+        status = take_complaint(audit, status, error);
         if (status != VDISK_OK || extent->twin_directory_bytes == 0)
             continue;
-        status = vmdk_table_find(extent, VMDK_COPY_TWIN, grain, &twin, &complaint);
-        status = take_complaint(audit, status, &complaint, error);
+        status = vmdk_table_find(extent, VMDK_COPY_TWIN, grain, &twin, &audit->complaint);
+        status = take_complaint(audit, status, error);
         if (status == VDISK_OK && (table == 0) != (twin == 0))
             report_difference(audit, false, "VMDK grain directory",
                               extent->twin_directory_bytes + i * extent->entry_bytes,
@@ -128,13 +129,12 @@ static enum vdisk_status check_difference(struct audit *audit, uint64_t grain, u
 static enum vdisk_status check_twins(struct audit *audit, struct vdisk_error *error)
 {
     uint64_t grain = 0, first = 0, twin = 0;
-    struct vdisk_error complaint;
     enum vdisk_status status = VDISK_OK;
 
     if (audit->extent->twin_directory_bytes == 0)
         return VDISK_OK;
     for (; status == VDISK_OK; grain++) {
-        status = vmdk_twin_difference(audit->extent, &grain, &first, &twin, &complaint);
+        status = vmdk_twin_difference(audit->extent, &grain, &first, &twin, &audit->complaint);
         if (status == VDISK_NOT_FOUND)
             return VDISK_OK;
         if (status == VDISK_CORRUPT) { /* the tables are told elsewhere: on to the next one */
@@ -143,7 +143,7 @@ static enum vdisk_status check_twins(struct audit *audit, struct vdisk_error *er
             continue;
         }
         if (status != VDISK_OK)
-            return take_complaint(audit, status, &complaint, error);
+            return take_complaint(audit, status, error);
         status = check_difference(audit, grain, first, twin, error);
     }
     return status;
@@ -154,7 +154,6 @@ static enum vdisk_status check_grain(struct audit *audit, uint64_t grain, uint64
                                      struct vdisk_error *error)
 {
     struct vmdk_extent *extent = audit->extent;
-    struct vdisk_error complaint;
     unsigned char byte;
     enum vdisk_status status;
 
@@ -166,8 +165,8 @@ static enum vdisk_status check_grain(struct audit *audit, uint64_t grain, uint64
     if (!vmdk_is_compressed(extent))
         return VDISK_OK;
     status = vmdk_inflate_read(vmdk_state(audit->image)->inflated, extent, grain, sector, 0, &byte,
-                               sizeof byte, &complaint);
-    return take_complaint(audit, status, &complaint, error);
+                               sizeof byte, &audit->complaint);
+    return take_complaint(audit, status, error);
 }
 
 static enum vdisk_status check_entries(struct audit *audit, struct vdisk_error *error)
