@@ -11,7 +11,7 @@ struct audit {
     struct vmdk_extent *extent;
     struct vdisk_check *check;
     bool sound;                   /* nothing is left that might be wrong */
-    struct vdisk_error complaint; /* of a lookup; one for all of them, since stacks are small */
+    struct vdisk_error complaint; /* of a lookup; here because kernel stacks are small */
 };
 
 static void report_corruption(struct audit *audit, bool repaired, const char *structure,
@@ -241,21 +241,32 @@ static enum vdisk_status check_sparse(struct audit *audit, struct vdisk_error *e
     return status == VDISK_OK ? finish(audit, error) : status;
 }
 
+static enum vdisk_status check_extent(struct audit *audit, struct vdisk_error *error)
+{
+    if (vmdk_is_sparse(audit->extent) && audit->extent->file != NULL)
+        return check_sparse(audit, error);
+    if (audit->extent->file == NULL && audit->extent->kind != VMDK_EXTENT_ZERO)
+        report_corruption(audit, false, "VMDK extent", VDISK_NO_OFFSET,
+                          "the file of an extent is missing");
+    return VDISK_OK;
+}
+
 enum vdisk_status vmdk_check(struct vdisk_image *image, struct vdisk_check *check,
                              struct vdisk_error *error)
 {
     struct vmdk_state *state = vmdk_state(image);
+    struct audit *audit = vdisk_alloc(sizeof *audit);
     enum vdisk_status status = VDISK_OK;
 
+    if (audit == NULL)
+        return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
+    audit->image = image;
+    audit->check = check;
     for (uint32_t i = 0; i < state->extent_count && status == VDISK_OK; i++) {
-        struct audit audit = {
-            .image = image, .extent = &state->extents[i], .check = check, .sound = true};
-
-        if (audit.extent->file == NULL && audit.extent->kind != VMDK_EXTENT_ZERO)
-            report_corruption(&audit, false, "VMDK extent", VDISK_NO_OFFSET,
-                              "the file of an extent is missing");
-        else if (vmdk_is_sparse(audit.extent))
-            status = check_sparse(&audit, error);
+        audit->extent = &state->extents[i];
+        audit->sound = true;
+        status = check_extent(audit, error);
     }
+    vdisk_free(audit);
     return status;
 }
