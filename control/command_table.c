@@ -29,6 +29,8 @@ const struct vdisk_option_description vdisk_options[VDISK_OPTION_COUNT] = {
     [VDISK_OPTION_SHRINK] = {"shrink", NULL, "allow a smaller size: what lies beyond is lost"},
     [VDISK_OPTION_UNSAFE] = {"unsafe", NULL, "do not compare the contents of the parents"},
     [VDISK_OPTION_PROGRESS] = {"progress", "KIND", "json: lines for programs on stderr; or none"},
+    [VDISK_OPTION_FS] = {"fs", "KIND", "put an empty file system on it: fat or exfat"},
+    [VDISK_OPTION_LABEL] = {"label", "L", "the file system's label, up to 11 characters"},
 };
 
 static const struct vdisk_command commands[] = {
@@ -66,13 +68,13 @@ static const struct vdisk_command commands[] = {
     {
         .name = "create",
         .usage = "<file> [<size>] [--format F] [--fixed] [--subformat S] [--parent FILE]\n"
-                 "       [--block-size N] [--sector-size N]",
+                 "       [--block-size N] [--sector-size N] [--fs fat|exfat [--label L]]",
         .summary = "make a new image",
         .details =
             "The size counts bytes, or K, M, G, T; with --parent it may be left out. Without\n"
             "--format the file's ending names the format, and any other ending means raw.\n",
         .options = BIT(FORMAT) | BIT(FIXED) | BIT(SUBFORMAT) | BIT(PARENT) | BIT(BLOCK_SIZE) |
-                   BIT(SECTOR_SIZE),
+                   BIT(SECTOR_SIZE) | BIT(FS) | BIT(LABEL),
         .operands_min = 1,
         .operands_max = 2,
         .run = vdisk_command_create,

@@ -1,6 +1,5 @@
 /* make_filesystem KIND FILE BYTES SECTOR-BYTES: a new raw image with an empty file system. */
-#include "engine/filesystem/exfat.h"
-#include "engine/filesystem/fat.h"
+#include "virtualdisk/filesystem.h"
 #include "virtualdisk/host.h"
 
 #include <stdio.h>
@@ -22,10 +21,7 @@ static enum vdisk_status make(const char *kind, const char *path, uint64_t size_
     if (status != VDISK_OK)
         return status;
     vdisk_image_disk(image)->logical_sector_bytes = sector_bytes;
-    if (strcmp(kind, "exfat") == 0)
-        status = vdisk_exfat_format(vdisk_image_disk(image), "LABEL", error);
-    else
-        status = vdisk_fat_format(vdisk_image_disk(image), "LABEL", error);
+    status = vdisk_filesystem_make(vdisk_image_disk(image), kind, "LABEL", error);
     if (status != VDISK_OK) {
         vdisk_image_close(image, NULL);
         return status;
