@@ -166,6 +166,31 @@ enum vdisk_status vdisk_image_read_below(struct vdisk_image *image, uint64_t off
     return read_chain(image->parent, offset_bytes, buffer, length_bytes, error);
 }
 
+enum vdisk_status vdisk_image_is_zero_below(struct vdisk_image *image, uint64_t offset_bytes,
+                                            uint64_t *length_bytes, bool *zero,
+                                            struct vdisk_error *error)
+{
+    struct vdisk_extent extent;
+    uint64_t parent_bytes;
+    enum vdisk_status status;
+
+    *zero = !image->has_parent;
+    if (image->parent == NULL)
+        return VDISK_OK;
+    parent_bytes = image->parent->disk.size_bytes;
+    *zero = offset_bytes >= parent_bytes;
+    if (*zero)
+        return VDISK_OK;
+    status = vdisk_disk_map(&image->parent->disk, offset_bytes,
+                            vdisk_min_u64(*length_bytes, parent_bytes - offset_bytes), &extent,
+                            error);
+    if (status != VDISK_OK)
+        return status;
+    *length_bytes = extent.length_bytes;
+    *zero = extent.kind == VDISK_EXTENT_ZERO || extent.kind == VDISK_EXTENT_UNALLOCATED;
+    return VDISK_OK;
+}
+
 /* The session's first write: the format bumps identities before any byte changes. */
 static enum vdisk_status begin_write(struct vdisk_image *image, struct vdisk_error *error)
 {

@@ -163,6 +163,14 @@ enum vdisk_status vdisk_image_read_below(struct vdisk_image *image, uint64_t off
                                          void *buffer, size_t length_bytes,
                                          struct vdisk_error *error);
 
+/*
+ * For formats: is there nothing but zeros below, for the next *length_bytes, which may become
+ * less? Spares a child the hiding of what is not there. False where the parent was not opened.
+ */
+enum vdisk_status vdisk_image_is_zero_below(struct vdisk_image *image, uint64_t offset_bytes,
+                                            uint64_t *length_bytes, bool *zero,
+                                            struct vdisk_error *error);
+
 /* For formats: vdisk_fail with the image's file name. */
 enum vdisk_status vdisk_image_fail(struct vdisk_image *image, struct vdisk_error *error,
                                    enum vdisk_status status, const char *structure,

@@ -260,32 +260,6 @@ enum vdisk_status vhd_write_new(struct vdisk_image *image, uint64_t offset_bytes
     return status;
 }
 
-/* Is there nothing but zeros below, and for how long? Spares a child the hiding of what is not. */
-static enum vdisk_status below_is_zero(struct vdisk_image *image, uint64_t offset_bytes,
-                                       uint64_t *length_bytes, bool *zero,
-                                       struct vdisk_error *error)
-{
-    struct vdisk_extent extent;
-    uint64_t parent_bytes;
-    enum vdisk_status status;
-
-    *zero = false;
-    if (image->parent == NULL)
-        return VDISK_OK;
-    parent_bytes = image->parent->disk.size_bytes;
-    *zero = offset_bytes >= parent_bytes;
-    if (*zero)
-        return VDISK_OK;
-    status =
-        vdisk_disk_map(&image->parent->disk, offset_bytes,
-                       vdisk_min_u64(*length_bytes, parent_bytes - offset_bytes), &extent, error);
-    if (status != VDISK_OK)
-        return status;
-    *length_bytes = extent.length_bytes;
-    *zero = extent.kind == VDISK_EXTENT_ZERO || extent.kind == VDISK_EXTENT_UNALLOCATED;
-    return VDISK_OK;
-}
-
 /* Zeros in a child that hide what its parent has there. */
 static enum vdisk_status zero_over_parent(struct vdisk_image *image, uint64_t offset_bytes,
                                           uint64_t *length_bytes, struct vdisk_error *error)
@@ -298,7 +272,7 @@ static enum vdisk_status zero_over_parent(struct vdisk_image *image, uint64_t of
     uint32_t count;
     uint64_t block_offset;
     bool zero;
-    enum vdisk_status status = below_is_zero(image, offset_bytes, length_bytes, &zero, error);
+    enum vdisk_status status = vdisk_image_is_zero_below(image, offset_bytes, length_bytes, &zero, error);
 
     if (status != VDISK_OK || zero)
         return status;
