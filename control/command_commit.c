@@ -34,7 +34,7 @@ static enum vdisk_status list_own(struct vdisk_disk *disk, struct own_stretches 
 {
     struct vdisk_stretch stretch;
     for (uint64_t offset = 0; offset < disk->size_bytes; offset += stretch.length_bytes) {
-        enum vdisk_status status = vdisk_stretch_at(disk, offset, &stretch, error);
+        enum vdisk_status status = vdisk_stretch_join(disk, offset, &stretch, error);
         if (status != VDISK_OK)
             return status;
         if (stretch.depth == 0 && stretch.kind != VDISK_EXTENT_UNALLOCATED &&

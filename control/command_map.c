@@ -13,7 +13,7 @@ static void print_json(const struct vdisk_stretch *stretch, struct vdisk_json *j
     vdisk_json_number(json, "depth", stretch->depth);
     vdisk_json_bool(json, "present", stretch->kind != VDISK_EXTENT_UNALLOCATED);
     vdisk_json_bool(json, "zero", stretch->zero);
-    vdisk_json_bool(json, "data", stored && !stretch->zero);
+    vdisk_json_bool(json, "data", stored);
     vdisk_json_bool(json, "compressed", stretch->kind == VDISK_EXTENT_COMPRESSED);
     if (stretch->kind == VDISK_EXTENT_DATA) {
         vdisk_json_number(json, "offset", stretch->file_offset_bytes);
@@ -26,7 +26,7 @@ static const char *kind_text(const struct vdisk_stretch *stretch)
 {
     switch (stretch->kind) {
     case VDISK_EXTENT_DATA:
-        return stretch->zero ? "hole" : "data";
+        return "data";
     case VDISK_EXTENT_COMPRESSED:
         return "compressed";
     case VDISK_EXTENT_ZERO:
@@ -51,7 +51,7 @@ static enum vdisk_exit print_map(struct vdisk_disk *disk, const char *path, stru
     struct vdisk_stretch stretch;
     struct vdisk_error error;
     for (uint64_t offset = 0; offset < disk->size_bytes; offset += stretch.length_bytes) {
-        if (vdisk_stretch_at(disk, offset, &stretch, &error) != VDISK_OK)
+        if (vdisk_stretch_join(disk, offset, &stretch, &error) != VDISK_OK)
             return vdisk_output_failure("cannot map", path, &error);
         if (json != NULL)
             print_json(&stretch, json);

@@ -1,6 +1,4 @@
-/*
- * A disk as a row of stretches: what lies where, with the holes of the host's files seen too, so
- * that nothing is read which is known to be zero.
+/* A disk as a row of stretches: what lies where, so that nothing is read which is known to be zero.
  */
 #ifndef VIRTUALDISK_CONTROL_STRETCH_H
 #define VIRTUALDISK_CONTROL_STRETCH_H
@@ -17,8 +15,12 @@ struct vdisk_stretch {
     uint64_t file_offset_bytes;
 };
 
-/* The stretch that begins at offset_bytes (below the disk's size), as long as it is of one kind. */
+/* What begins at offset_bytes (below the disk's size). */
 enum vdisk_status vdisk_stretch_at(struct vdisk_disk *disk, uint64_t offset_bytes,
                                    struct vdisk_stretch *stretch, struct vdisk_error *error);
+
+/* The same, as long as it goes on in the same way. */
+enum vdisk_status vdisk_stretch_join(struct vdisk_disk *disk, uint64_t offset_bytes,
+                                     struct vdisk_stretch *stretch, struct vdisk_error *error);
 
 #endif

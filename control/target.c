@@ -48,6 +48,27 @@ static enum vdisk_status check_free(const struct vdisk_target *target, const cha
     return status;
 }
 
+static enum vdisk_status no_flush(struct vdisk_file *file, struct vdisk_error *error)
+{
+    (void)file;
+    (void)error;
+    return VDISK_OK;
+}
+
+/*
+ * A new image that replaces nothing is a copy: as with other copies, the host writes it to its disk
+ * in its own time. Waiting for that at every step would take most of a conversion's time.
+ */
+static void leave_to_host(const struct vdisk_target *target, struct vdisk_file *file)
+{
+    static struct vdisk_file_ops lazy_ops; /* all files of a host have the same operations */
+    if (target->replace)
+        return;
+    lazy_ops = *file->ops;
+    lazy_ops.flush = no_flush;
+    file->ops = &lazy_ops;
+}
+
 /* The parent's name in the image leads from the image's final place, not from here. */
 static bool asks_for_parent(const struct vdisk_target *target,
                             const struct vdisk_file_request *request)
@@ -64,11 +85,17 @@ static enum vdisk_status target_find(struct vdisk_file_finder *finder,
     struct vdisk_file_finder *host = vdisk_host_finder();
     if (asks_for_parent(target, request))
         return vdisk_host_open(target->parent_path, VDISK_OPEN_READ, file, error);
-    if (!request->create)
-        return host->open(host, request, file, error);
+    if (!request->create) {
+        enum vdisk_status opened = host->open(host, request, file, error);
+        if (opened == VDISK_OK)
+            leave_to_host(target, *file);
+        return opened;
+    }
     enum vdisk_status status = check_free(target, request->name, error);
     if (status == VDISK_OK)
         status = host->open(host, request, file, error);
+    if (status == VDISK_OK)
+        leave_to_host(target, *file);
     if (status != VDISK_OK || remember(target, request->name))
         return status;
     vdisk_file_close(*file);
@@ -152,6 +179,7 @@ enum vdisk_exit vdisk_target_create(struct vdisk_target *target,
         target->parent_path = vdisk_image_file_name(options->parent);
     enum vdisk_status status = vdisk_host_open(path, VDISK_OPEN_CREATE, &file, &error);
     if (status == VDISK_OK) {
+        leave_to_host(target, file);
         status = vdisk_image_create(file, options, &error);
         vdisk_file_close(file);
     }
@@ -170,8 +198,10 @@ enum vdisk_exit vdisk_target_open(struct vdisk_target *target, const char *forma
     struct vdisk_file *file;
     struct vdisk_error error;
     enum vdisk_status status = vdisk_host_open(path, VDISK_OPEN_WRITE, &file, &error);
-    if (status == VDISK_OK)
+    if (status == VDISK_OK) {
+        leave_to_host(target, file);
         status = vdisk_image_open(file, &options, image, &error);
+    }
     vdisk_free(path);
     return status == VDISK_OK ? VDISK_EXIT_OK : vdisk_target_fail(target, "cannot write", &error);
 }

@@ -18,7 +18,7 @@ struct vdisk_target {
     const char *parent_path;         /* the parent's, while its name leads from elsewhere */
     char *names[VDISK_TARGET_FILES]; /* of the files in it; the image's own is the first */
     size_t name_count;
-    bool replace;  /* files that are there already are replaced */
+    bool replace;  /* files that are there already are replaced, so the new ones must be safe */
     bool compress; /* as the image was made: whole blocks are written compressed */
 };
 

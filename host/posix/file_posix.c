@@ -17,6 +17,13 @@ struct file_posix {
     int descriptor;
     char *path;
     atomic_bool flush_failed;
+
+    /*
+     * The last data range that was found: some file systems take long to find the end of a long
+     * one. Torn between threads, or outdated by a punch, it calls a hole data, which is harmless.
+     */
+    atomic_ullong data_start_bytes;
+    atomic_ullong data_end_bytes;
 };
 
 static struct file_posix *posix_of(struct vdisk_file *file)
@@ -148,6 +155,7 @@ static enum vdisk_status file_posix_get_size(struct vdisk_file *file, uint64_t *
 static enum vdisk_status file_posix_set_size(struct vdisk_file *file, uint64_t size_bytes,
                                              struct vdisk_error *error)
 {
+    posix_of(file)->data_end_bytes = 0;
     if (ftruncate(posix_of(file)->descriptor, (off_t)size_bytes) != 0)
         return fail_errno(file->name, size_bytes, error);
     return VDISK_OK;
@@ -156,15 +164,16 @@ static enum vdisk_status file_posix_set_size(struct vdisk_file *file, uint64_t s
 static enum vdisk_status file_posix_punch(struct vdisk_file *file, uint64_t offset_bytes,
                                           uint64_t length_bytes, struct vdisk_error *error)
 {
+    posix_of(file)->data_end_bytes = 0;
     if (fallocate(posix_of(file)->descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                   (off_t)offset_bytes, (off_t)length_bytes) != 0)
         return fail_errno(file->name, offset_bytes, error);
     return VDISK_OK;
 }
 
-static enum vdisk_status file_posix_get_range(struct vdisk_file *file, uint64_t offset_bytes,
-                                              enum vdisk_file_range *range, uint64_t *length_bytes,
-                                              struct vdisk_error *error)
+static enum vdisk_status find_range(struct vdisk_file *file, uint64_t offset_bytes,
+                                    enum vdisk_file_range *range, uint64_t *length_bytes,
+                                    struct vdisk_error *error)
 {
     const int descriptor = posix_of(file)->descriptor;
     uint64_t end;
@@ -191,6 +200,27 @@ static enum vdisk_status file_posix_get_range(struct vdisk_file *file, uint64_t 
     }
     *length_bytes = end - offset_bytes;
     return VDISK_OK;
+}
+
+static enum vdisk_status file_posix_get_range(struct vdisk_file *file, uint64_t offset_bytes,
+                                              enum vdisk_file_range *range, uint64_t *length_bytes,
+                                              struct vdisk_error *error)
+{
+    struct file_posix *posix = posix_of(file);
+    const uint64_t end = posix->data_end_bytes;
+    enum vdisk_status status;
+
+    if (offset_bytes >= posix->data_start_bytes && offset_bytes < end) {
+        *range = VDISK_FILE_DATA;
+        *length_bytes = end - offset_bytes;
+        return VDISK_OK;
+    }
+    status = find_range(file, offset_bytes, range, length_bytes, error);
+    if (status == VDISK_OK && *range == VDISK_FILE_DATA) {
+        posix->data_start_bytes = offset_bytes;
+        posix->data_end_bytes = offset_bytes + *length_bytes;
+    }
+    return status;
 }
 
 static enum vdisk_status file_posix_get_allocated(struct vdisk_file *file,
