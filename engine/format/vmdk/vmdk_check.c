@@ -179,6 +179,9 @@ static enum vdisk_status check_entries(struct audit *audit, struct vdisk_error *
     for (uint64_t grain = 0; grain < end && status == VDISK_OK; grain += count) {
         uint64_t entries[VMDK_BATCH];
 
+        grain = vmdk_table_skip(extent, grain, end);
+        if (grain == end)
+            break;
         count = (uint32_t)vdisk_min_u64(end - grain, wanted);
         status = vmdk_table_load(extent, VMDK_COPY_FIRST, grain, entries, &count, error);
         if (status == VDISK_CORRUPT && count > 1) { /* which of them? */

@@ -74,6 +74,9 @@ static const char *size_fault(const struct vmdk_header *header)
         return "the grain size is out of range";
     if (header->table_entries != VMDK_TABLE_ENTRIES)
         return "a grain table must have 512 entries";
+    if (header->capacity_sectors / header->grain_sectors / VMDK_TABLE_ENTRIES >=
+        VMDK_DIRECTORY_ENTRIES_MAX)
+        return "the disk would need more grain tables than any has";
     return NULL;
 }
 

@@ -28,15 +28,16 @@
     (VMDK_FLAG_NEWLINES | VMDK_FLAG_REDUNDANT | VMDK_FLAG_ZERO_ENTRY | VMDK_FLAG_COMPRESSED |      \
      VMDK_FLAG_MARKERS)
 
-#define VMDK_HEADER_BYTES     512u
-#define VMDK_VERSION_PLAIN    1u
-#define VMDK_VERSION_STREAM   3u /* also: change tracking in plain extents */
-#define VMDK_GD_AT_END        UINT64_MAX
-#define VMDK_UNCLEAN_OFFSET   72u
-#define VMDK_TABLE_ENTRIES    512u
-#define VMDK_GRAIN_BYTES_MAX  (UINT32_C(1) << 20)
-#define VMDK_PACKED_GRAIN_MAX (UINT32_C(1) << 19) /* with its worst case below 1 MiB */
-#define VMDK_SECTORS_MAX      (UINT64_C(1) << 53) /* sectors of a disk, so that bytes fit */
+#define VMDK_HEADER_BYTES          512u
+#define VMDK_VERSION_PLAIN         1u
+#define VMDK_VERSION_STREAM        3u /* also: change tracking in plain extents */
+#define VMDK_GD_AT_END             UINT64_MAX
+#define VMDK_UNCLEAN_OFFSET        72u
+#define VMDK_TABLE_ENTRIES         512u
+#define VMDK_DIRECTORY_ENTRIES_MAX (UINT64_C(1) << 25) /* bounds how long a check can take */
+#define VMDK_GRAIN_BYTES_MAX       (UINT32_C(1) << 20)
+#define VMDK_PACKED_GRAIN_MAX      (UINT32_C(1) << 19) /* with its worst case below 1 MiB */
+#define VMDK_SECTORS_MAX           (UINT64_C(1) << 53) /* sectors of a disk, so that bytes fit */
 
 /* Decoded; nothing is checked but the magic. */
 struct vmdk_header {

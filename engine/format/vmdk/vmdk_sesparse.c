@@ -6,6 +6,7 @@
 #define GRAIN_SECTORS  8u
 #define TABLE_SECTORS  64u
 #define GRAIN_SHIFT    12u
+#define SECTORS_MAX    (UINT64_C(64) << 31) /* 64 TiB */
 #define TABLE_SHIFT    12u
 #define TYPE_MASK      UINT64_C(0xf000000000000000)
 #define TYPE_ABSENT    UINT64_C(0x0000000000000000)
@@ -81,7 +82,7 @@ static enum vdisk_status decode_constant(struct vmdk_extent *extent, const unsig
                                 "the signature is missing");
     if (fault != NULL)
         return vmdk_extent_fail(extent, error, VDISK_UNSUPPORTED, structure, 0, fault);
-    if (capacity == 0 || capacity > VMDK_SECTORS_MAX)
+    if (capacity == 0 || capacity > SECTORS_MAX)
         return vmdk_extent_fail(extent, error, VDISK_CORRUPT, structure, 16,
                                 "the capacity is out of range");
     extent->header.capacity_sectors = capacity;

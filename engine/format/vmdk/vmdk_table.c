@@ -136,6 +136,27 @@ enum vdisk_status vmdk_table_load(struct vmdk_extent *extent, enum vmdk_copy cop
     return decode_entries(extent, raw, offset, *count, entries, error);
 }
 
+static bool has_table(struct vmdk_extent *extent, uint64_t grain)
+{
+    uint64_t table = 0;
+
+    if (extent->index != NULL)
+        return vmdk_index_has_table(extent->index, grain);
+    if (vmdk_table_find(extent, VMDK_COPY_FIRST, grain, &table, NULL) != VDISK_OK || table != 0)
+        return true;
+    return extent->twin_directory_bytes != 0 &&
+           (vmdk_table_find(extent, VMDK_COPY_TWIN, grain, &table, NULL) != VDISK_OK || table != 0);
+}
+
+uint64_t vmdk_table_skip(struct vmdk_extent *extent, uint64_t grain, uint64_t end)
+{
+    const uint64_t span = UINT64_C(1) << extent->table_shift;
+
+    while (grain < end && vdisk_is_aligned(grain, span) && !has_table(extent, grain))
+        grain += vdisk_min_u64(span, end - grain);
+    return grain;
+}
+
 enum vdisk_status vmdk_extent_grow(struct vmdk_extent *extent, uint64_t unit, uint64_t length_bytes,
                                    uint64_t *offset_bytes, struct vdisk_error *error)
 {

@@ -21,6 +21,12 @@ enum vdisk_status vmdk_table_find(struct vmdk_extent *extent, enum vmdk_copy cop
 enum vdisk_status vmdk_table_load(struct vmdk_extent *extent, enum vmdk_copy copy, uint64_t grain,
                                   uint64_t *entries, uint32_t *count, struct vdisk_error *error);
 
+/*
+ * The first grain, from `grain` on, that any copy has a table for (or may have: a directory entry
+ * that cannot be is left to the lookups to tell); `end` when there is none before it.
+ */
+uint64_t vmdk_table_skip(struct vmdk_extent *extent, uint64_t grain, uint64_t end);
+
 /* May a grain's content lie at this sector? */
 bool vmdk_grain_fits(struct vmdk_extent *extent, uint64_t grain, uint64_t sector);
 

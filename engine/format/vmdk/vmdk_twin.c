@@ -12,7 +12,7 @@ enum vdisk_status vmdk_twin_difference(struct vmdk_extent *extent, uint64_t *gra
 {
     const uint64_t end = grain_count(extent);
 
-    while (*grain < end) {
+    while ((*grain = vmdk_table_skip(extent, *grain, end)) < end) {
         uint64_t a[VMDK_BATCH], b[VMDK_BATCH];
         uint32_t count = (uint32_t)vdisk_min_u64(end - *grain, VMDK_BATCH);
         uint32_t same = 0;

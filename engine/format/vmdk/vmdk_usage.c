@@ -25,11 +25,6 @@ typedef enum vdisk_status usage_visitor(struct usage *usage, uint64_t offset_byt
                                         uint64_t length_bytes, const char *structure,
                                         struct vdisk_error *error);
 
-static uint64_t grain_count(const struct vmdk_extent *extent)
-{
-    return vdisk_div_up(extent->length_bytes, vmdk_grain_bytes(extent));
-}
-
 /* What a grain occupies: compressed ones say so themselves. */
 static enum vdisk_status grain_space(struct vmdk_extent *extent, uint64_t sector,
                                      uint64_t *length_bytes, struct vdisk_error *error)
@@ -81,13 +76,17 @@ static enum vdisk_status visit_grains(struct usage *usage, usage_visitor *visit,
                                       struct vdisk_error *error)
 {
     struct vmdk_extent *extent = usage->extent;
+    const uint64_t end = vdisk_div_up(extent->length_bytes, vmdk_grain_bytes(extent));
     enum vdisk_status status = VDISK_OK;
     uint32_t count;
 
-    for (uint64_t grain = 0; grain < grain_count(extent) && status == VDISK_OK; grain += count) {
+    for (uint64_t grain = 0; grain < end && status == VDISK_OK; grain += count) {
         uint64_t entries[VMDK_BATCH];
 
-        count = (uint32_t)vdisk_min_u64(grain_count(extent) - grain, VMDK_BATCH);
+        grain = vmdk_table_skip(extent, grain, end);
+        if (grain == end)
+            break;
+        count = (uint32_t)vdisk_min_u64(end - grain, VMDK_BATCH);
         status = vmdk_table_load(extent, VMDK_COPY_FIRST, grain, entries, &count, error);
         if (status == VDISK_CORRUPT) { /* told already */
             status = VDISK_OK;
