@@ -1,6 +1,8 @@
 #!/bin/sh
 # The whole job in front of the reader: a file becomes a Windows volume, is used, and is a file
 # again; tools that know nothing of this project say whether everything is there.
+#
+# VIRTUALDISK_KEEP_SESSION=1 leaves the Wine session running, for a caller that uses it, too.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -17,7 +19,7 @@ fi
 current='starting'
 finish() {
     status=$?
-    "$session" stop || true
+    [ -n "${VIRTUALDISK_KEEP_SESSION:-}" ] || "$session" stop || true
     [ $status -eq 0 ] ||
         printf '\n%sThe demo stopped at: %s%s\n' "$red" "$current" "$plain" >&2
 }
@@ -39,15 +41,16 @@ verified() {
     printf '  %sok%s  %s\n' "$green" "$plain" "$1"
 }
 
+# Output goes through a file, so that the exit status is not lost in a pipe.
 in_wine() {
-    "$session" run "$@"
+    "$session" run "$@" >"$work/printed" || return
+    tr -d '\r' <"$work/printed"
 }
 
 indent() {
     sed 's/^/  /' "$1"
 }
 
-# The utility's answer goes through a file, so that its exit status is not lost in a pipe.
 control() {
     in_wine "$windows/VirtualDiskControl.exe" "$@" >"$work/answer"
     indent "$work/answer"
