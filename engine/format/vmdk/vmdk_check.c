@@ -84,20 +84,6 @@ static enum vdisk_status check_directories(struct audit *audit, struct vdisk_err
     return status;
 }
 
-/* With room made in the cache where it lacks. */
-static enum vdisk_status store_entry(struct audit *audit, uint64_t grain, uint64_t entry,
-                                     struct vdisk_error *error)
-{
-    enum vdisk_status status = vmdk_table_store(audit->extent, grain, 1, (uint32_t)entry, 0, error);
-
-    if (status != VDISK_NO_SPACE)
-        return status;
-    status = vmdk_extent_flush(audit->extent, error);
-    if (status == VDISK_OK)
-        status = vmdk_table_store(audit->extent, grain, 1, (uint32_t)entry, 0, error);
-    return status;
-}
-
 /* Where a copy has no table at all, to fill it or to empty the other would be a guess. */
 static bool both_tables(struct vmdk_extent *extent, uint64_t grain)
 {
@@ -117,7 +103,7 @@ static enum vdisk_status check_difference(struct audit *audit, uint64_t grain, u
     enum vdisk_status status = VDISK_OK;
 
     if (repair)
-        status = store_entry(audit, grain, right, error);
+        status = vmdk_entry_replace(audit->extent, grain, (uint32_t)right, error);
     if (status != VDISK_OK)
         return status;
     if (known) /* what cannot be is told when the entries are looked at */

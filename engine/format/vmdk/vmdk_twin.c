@@ -53,18 +53,8 @@ enum vdisk_status vmdk_twin_reconcile(struct vmdk_extent *extent, struct vdisk_e
         status = vmdk_twin_difference(extent, &grain, &first, &twin, error);
         if (status != VDISK_OK)
             break;
-        if (vdisk_page_cache_dirty_count(extent->tables) >=
-            vdisk_page_cache_limit(extent->tables) / 2)
-            status = vmdk_extent_flush(extent, error);
-        if (status == VDISK_OK)
-            status = vmdk_table_ensure(extent, grain, error);
-        if (status == VDISK_OK)
-            status = vmdk_table_store(
-                extent, grain, 1, (uint32_t)vmdk_twin_choose(extent, grain, first, twin), 0, error);
-        if (status == VDISK_NO_SPACE) { /* a crowded part of the cache */
-            status = vmdk_extent_flush(extent, error);
-            grain--;
-        }
+        status = vmdk_entry_replace(extent, grain,
+                                    (uint32_t)vmdk_twin_choose(extent, grain, first, twin), error);
         if (status != VDISK_OK)
             return status;
     }

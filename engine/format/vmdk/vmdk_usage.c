@@ -3,6 +3,7 @@
 #include "engine/format/vmdk/vmdk_check.h"
 #include "engine/format/vmdk/vmdk_inflate.h"
 #include "engine/format/vmdk/vmdk_table.h"
+#include "virtualdisk/codec.h"
 
 #define BITMAP_BYTES (UINT32_C(1) << 20)
 #define BITMAP_BITS  ((uint64_t)BITMAP_BYTES * 8)
@@ -25,25 +26,29 @@ typedef enum vdisk_status usage_visitor(struct usage *usage, uint64_t offset_byt
                                         uint64_t length_bytes, const char *structure,
                                         struct vdisk_error *error);
 
-/* What a grain occupies: compressed ones say so themselves. */
+/* What a grain occupies: compressed ones say so themselves, and may be wrong, which is told. */
 static enum vdisk_status grain_space(struct vmdk_extent *extent, uint64_t sector,
                                      uint64_t *length_bytes, struct vdisk_error *error)
 {
-    unsigned char marker[VMDK_MARKER_BYTES];
-    const uint64_t offset = sector * VDISK_SECTOR_BYTES;
     const bool markers = (extent->header.flags & VMDK_FLAG_MARKERS) != 0;
     const uint32_t marker_bytes = markers ? VMDK_MARKER_BYTES : 4;
+    unsigned char marker[VMDK_MARKER_BYTES];
+    uint32_t data_bytes;
     enum vdisk_status status;
 
     *length_bytes = vmdk_grain_bytes(extent);
     if (!vmdk_is_compressed(extent))
         return VDISK_OK;
-    status = vdisk_file_read(extent->file, offset, marker, marker_bytes, error);
-    if (status == VDISK_OK)
-        *length_bytes = vdisk_align_down((uint64_t)vdisk_load_le32(marker + marker_bytes - 4) +
-                                             marker_bytes + VDISK_SECTOR_BYTES - 1,
-                                         VDISK_SECTOR_BYTES);
-    return status;
+    status =
+        vdisk_file_read(extent->file, sector * VDISK_SECTOR_BYTES, marker, marker_bytes, error);
+    if (status != VDISK_OK)
+        return status;
+    data_bytes = vdisk_load_le32(marker + marker_bytes - 4);
+    if (data_bytes > vdisk_codec_bound((size_t)vmdk_grain_bytes(extent)))
+        data_bytes = 0;
+    *length_bytes = vdisk_align_down((uint64_t)data_bytes + marker_bytes + VDISK_SECTOR_BYTES - 1,
+                                     VDISK_SECTOR_BYTES);
+    return VDISK_OK;
 }
 
 /* The tables of both copies that lie among the grains. */

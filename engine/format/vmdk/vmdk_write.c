@@ -66,23 +66,37 @@ static enum vdisk_status prepare_tables(struct vmdk_extent *extent, uint64_t gra
     return status;
 }
 
-/* Grains whose content has been written at `offset_bytes` and on become part of the disk. */
-static enum vdisk_status publish(struct vmdk_extent *extent, uint64_t grain, uint32_t count,
-                                 uint64_t offset_bytes, struct vdisk_error *error)
+/* Stores entries, once more when the part of the cache that they fall into had to be emptied. */
+static enum vdisk_status store_entries(struct vmdk_extent *extent, uint64_t grain, uint32_t count,
+                                       uint32_t sector, uint32_t step_sectors,
+                                       struct vdisk_error *error)
 {
-    const uint32_t sector = (uint32_t)(offset_bytes / VDISK_SECTOR_BYTES);
-    const uint32_t step = (uint32_t)(vmdk_grain_bytes(extent) / VDISK_SECTOR_BYTES);
-    enum vdisk_status status;
+    enum vdisk_status status = vmdk_table_store(extent, grain, count, sector, step_sectors, error);
 
-    atomic_store_explicit(&extent->end_sectors, (uint32_t)(extent->end_bytes / VDISK_SECTOR_BYTES),
-                          memory_order_release);
-    status = vmdk_table_store(extent, grain, count, sector, step, error);
     if (status != VDISK_NO_SPACE)
         return status;
     status = vmdk_extent_flush(extent, error);
     if (status != VDISK_OK)
         return status;
-    return vmdk_table_store(extent, grain, count, sector, step, error);
+    return vmdk_table_store(extent, grain, count, sector, step_sectors, error);
+}
+
+enum vdisk_status vmdk_entry_replace(struct vmdk_extent *extent, uint64_t grain, uint32_t sector,
+                                     struct vdisk_error *error)
+{
+    enum vdisk_status status = prepare_tables(extent, grain, error);
+
+    return status == VDISK_OK ? store_entries(extent, grain, 1, sector, 0, error) : status;
+}
+
+/* Grains whose content has been written at `offset_bytes` and on become part of the disk. */
+static enum vdisk_status publish(struct vmdk_extent *extent, uint64_t grain, uint32_t count,
+                                 uint64_t offset_bytes, struct vdisk_error *error)
+{
+    atomic_store_explicit(&extent->end_sectors, (uint32_t)(extent->end_bytes / VDISK_SECTOR_BYTES),
+                          memory_order_release);
+    return store_entries(extent, grain, count, (uint32_t)(offset_bytes / VDISK_SECTOR_BYTES),
+                         (uint32_t)(vmdk_grain_bytes(extent) / VDISK_SECTOR_BYTES), error);
 }
 
 /* As many whole, unmapped grains from `grain` on as the request covers and a step can take. */
@@ -239,17 +253,13 @@ static enum vdisk_status mark_zeros(struct vmdk_extent *extent, uint64_t within_
     const uint64_t grain = within_bytes >> extent->grain_shift;
     const uint64_t grain_bytes = vmdk_grain_bytes(extent);
     const uint64_t visible = vmdk_visible_bytes(extent, grain);
-    enum vdisk_status status;
 
     *done_bytes = 0;
     if ((extent->header.flags & VMDK_FLAG_ZERO_ENTRY) == 0 ||
         !vdisk_is_aligned(within_bytes, grain_bytes) || length_bytes < visible)
         return VDISK_OK;
-    status = prepare_tables(extent, grain, error);
-    if (status == VDISK_OK)
-        status = vmdk_table_store(extent, grain, 1, VMDK_ENTRY_ZERO, 0, error);
     *done_bytes = visible;
-    return status;
+    return vmdk_entry_replace(extent, grain, VMDK_ENTRY_ZERO, error);
 }
 
 static enum vdisk_status zero_absent(struct vdisk_image *image, uint64_t offset_bytes,

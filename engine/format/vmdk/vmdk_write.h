@@ -16,4 +16,8 @@ enum vdisk_status vmdk_end_write(struct vdisk_image *image, struct vdisk_error *
 /* What the tables of an extent hold goes to its file: data, then tables; two flushes at most. */
 enum vdisk_status vmdk_extent_flush(struct vmdk_extent *extent, struct vdisk_error *error);
 
+/* Sets one entry in every copy of the tables, which are made where they are missing. */
+enum vdisk_status vmdk_entry_replace(struct vmdk_extent *extent, uint64_t grain, uint32_t sector,
+                                     struct vdisk_error *error);
+
 #endif
