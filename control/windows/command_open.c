@@ -203,6 +203,11 @@ static enum vdisk_exit finish(const struct vdisk_arguments *arguments,
 static enum vdisk_exit show_open(const struct vdisk_arguments *arguments,
                                  const struct open_request *request, struct vdisk_device *device)
 {
+    if (request->read_only && (device->state.flags & VIRTUALDISK_STATE_READ_ONLY) == 0) {
+        vdisk_output_message("%s is open already, and may be written to: close it first",
+                             device->path);
+        return VDISK_EXIT_BUSY;
+    }
     enum vdisk_exit code = vdisk_letter_assign(device, request->letter);
     if (code == VDISK_EXIT_OK)
         print_opened(arguments, device, true);
