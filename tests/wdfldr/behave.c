@@ -121,6 +121,53 @@ VOID TestObjects(TEST_DEVICE *Device, TEST_TEXT *Text)
     WdfObjectDelete(Collection);
 }
 
+/* ---- the registry ---- */
+
+static VOID SayValues(WDFKEY Key, WDFCOLLECTION Strings, TEST_TEXT *Text)
+{
+    DECLARE_CONST_UNICODE_STRING(NumberName, L"Number");
+    DECLARE_CONST_UNICODE_STRING(ListName, L"List");
+    DECLARE_CONST_UNICODE_STRING(MissingName, L"Missing");
+    WDFMEMORY Memory;
+    size_t Size;
+    ULONG Number = 0;
+    ULONG Type = 0;
+
+    TestSay(Text, "0x%08lx ", WdfRegistryAssignULong(Key, &NumberName, 42));
+    TestSay(Text, "0x%08lx ", WdfRegistryQueryULong(Key, &NumberName, &Number));
+    TestSay(Text, "%lu ", Number);
+    TestSay(Text, "0x%08lx ", WdfRegistryQueryULong(Key, &MissingName, &Number));
+    TestSay(Text, "0x%08lx ", WdfRegistryAssignMultiString(Key, &ListName, Strings));
+    TestSay(Text, "0x%08lx ", WdfRegistryQueryULong(Key, &ListName, &Number));
+    if (NT_SUCCESS(WdfRegistryQueryMemory(Key, &ListName, NonPagedPoolNx, NULL, &Memory, &Type))) {
+        PWCHAR Value = WdfMemoryGetBuffer(Memory, &Size);
+        TestSay(Text, "%lu %Iu %ls %ls ", Type, Size, Value, Value + wcslen(Value) + 1);
+        WdfObjectDelete(Memory);
+    }
+    TestSay(Text, "0x%08lx ", WdfRegistryRemoveValue(Key, &NumberName));
+    TestSay(Text, "0x%08lx ", WdfRegistryRemoveValue(Key, &ListName));
+}
+
+VOID TestRegistry(TEST_DEVICE *Device, TEST_TEXT *Text)
+{
+    WDF_OBJECT_ATTRIBUTES Attributes;
+    WDFCOLLECTION Strings;
+    WDFKEY Key;
+
+    WDF_OBJECT_ATTRIBUTES_INIT(&Attributes);
+    Attributes.ParentObject = Device->Device;
+    if (!NT_SUCCESS(WdfCollectionCreate(&Attributes, &Strings)) ||
+        !NT_SUCCESS(AddString(Strings, L"one")) || !NT_SUCCESS(AddString(Strings, L"two")) ||
+        !NT_SUCCESS(
+            WdfDriverOpenParametersRegistryKey(WdfGetDriver(), KEY_ALL_ACCESS, NULL, &Key))) {
+        TestSay(Text, "no key");
+        return;
+    }
+    SayValues(Key, Strings, Text);
+    WdfObjectDelete(Strings);
+    TestSay(Text, "0x%08lx", WdfRegistryRemoveKey(Key));
+}
+
 /* ---- queue states ---- */
 
 VOID TestQueueStates(TEST_DEVICE *Device, TEST_TEXT *Text)

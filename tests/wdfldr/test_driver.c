@@ -85,6 +85,9 @@ static VOID Answer(TEST_DEVICE *Device, ULONG Case, TEST_TEXT *Text)
     case BEHAVE_PNP_ORDER:
         TestPnpOrder(Text);
         break;
+    case BEHAVE_REGISTRY:
+        TestRegistry(Device, Text);
+        break;
     case BEHAVE_SDDL:
         TestSddl(Text);
         break;

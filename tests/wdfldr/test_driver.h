@@ -35,6 +35,7 @@ VOID TestObjects(TEST_DEVICE *Device, TEST_TEXT *Text);
 VOID TestQueueStates(TEST_DEVICE *Device, TEST_TEXT *Text);
 VOID TestTimer(TEST_DEVICE *Device, TEST_TEXT *Text);
 VOID TestSddl(TEST_TEXT *Text);
+VOID TestRegistry(TEST_DEVICE *Device, TEST_TEXT *Text);
 VOID TestPnpOrder(TEST_TEXT *Text);
 
 EVT_WDF_DRIVER_DEVICE_ADD TestPnpDeviceAdd;

@@ -38,6 +38,7 @@ enum wdfldr_test_case {
     BEHAVE_TIMER,
     BEHAVE_PNP_ORDER,
     BEHAVE_SDDL,
+    BEHAVE_REGISTRY,
 
     /* Requests that stay, and what is done with them. */
     QUEUE_PEND,

@@ -246,6 +246,9 @@ static const struct {
      "prepare entry5 init | suspend exit4 entry4 restart | "
      "query-stop suspend exit5 release prepare entry5 restart | "
      "query-remove refused surprise suspend exit5 release | flush cleanup device-cleanup "},
+    {"registry", BEHAVE_REGISTRY,
+     "0x00000000 0x00000000 42 0xc0000034 0x00000000 0xc0000024 7 18 one two 0x00000000 "
+     "0x00000000 0x00000000"},
     {"sddl", BEHAVE_SDDL, "111000000"},
 };
 

@@ -69,8 +69,12 @@ VOID FxObjectFlushQuarantine(VOID)
     ULONG i;
 
     for (i = 0; i < QUARANTINE_SLOTS; i++) {
-        FxFree(Quarantine[i]);
+        FX_OBJECT *Object;
+        FxLockAcquire(&QuarantineLock);
+        Object = Quarantine[i];
         Quarantine[i] = NULL;
+        FxLockRelease(&QuarantineLock);
+        FxFree(Object);
     }
 }
 

@@ -392,6 +392,38 @@ static NTSTATUS NTAPI RegistryAssignString(PWDF_DRIVER_GLOBALS Globals, WDFKEY H
     return SetString(Key, Name, &((FX_STRING *)FX_STRING_OF(String))->Value);
 }
 
+static NTSTATUS NTAPI RegistryAssignMultiString(PWDF_DRIVER_GLOBALS Globals, WDFKEY Handle,
+                                                PCUNICODE_STRING Name, WDFCOLLECTION Strings)
+{
+    const WDFFUNC *Functions = FxTable();
+    PFN_WdfCollectionGetItem GetItem =
+        (PFN_WdfCollectionGetItem)Functions[WdfCollectionGetItemTableIndex];
+    ULONG Bytes = sizeof(WCHAR);
+    UCHAR *Value;
+    UCHAR *Next;
+    WDFOBJECT Item;
+    NTSTATUS Status;
+    ULONG i;
+    ENTER(Handle);
+
+    for (i = 0; (Item = GetItem(Globals, Strings, i)) != NULL; i++) {
+        Bytes += ((FX_STRING *)FX_STRING_OF(Item))->Value.Length + sizeof(WCHAR);
+    }
+    Value = FxAllocate(Bytes);
+    if (Value == NULL) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    Next = Value;
+    for (i = 0; (Item = GetItem(Globals, Strings, i)) != NULL; i++) {
+        FX_STRING *String = FX_STRING_OF(Item);
+        RtlCopyMemory(Next, String->Value.Buffer, String->Value.Length);
+        Next += String->Value.Length + sizeof(WCHAR);
+    }
+    Status = ZwSetValueKey(Key->Handle, (PUNICODE_STRING)Name, 0, REG_MULTI_SZ, Value, Bytes);
+    FxFree(Value);
+    return Status;
+}
+
 static NTSTATUS NTAPI RegistryAssignULong(PWDF_DRIVER_GLOBALS Globals, WDFKEY Handle,
                                           PCUNICODE_STRING Name, ULONG Value)
 {
@@ -414,6 +446,7 @@ const FX_ENTRY FxRegistryEntries[] = {
     FX_ENTRY_OF(WdfRegistryQueryULong, RegistryQueryULong),
     FX_ENTRY_OF(WdfRegistryAssignValue, RegistryAssignValue),
     FX_ENTRY_OF(WdfRegistryAssignMemory, RegistryAssignMemory),
+    FX_ENTRY_OF(WdfRegistryAssignMultiString, RegistryAssignMultiString),
     FX_ENTRY_OF(WdfRegistryAssignUnicodeString, RegistryAssignUnicodeString),
     FX_ENTRY_OF(WdfRegistryAssignString, RegistryAssignString),
     FX_ENTRY_OF(WdfRegistryAssignULong, RegistryAssignULong),
