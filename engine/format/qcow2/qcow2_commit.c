@@ -105,6 +105,42 @@ static enum vdisk_status write_through(struct vdisk_image *image, struct vdisk_p
     return status;
 }
 
+/* Gives the space of free clusters back to the host, where it can take it. */
+static void punch_clusters(struct vdisk_image *image, uint64_t first, uint64_t end)
+{
+    struct qcow2 *q = qcow2_of(image);
+
+    if (first < end) /* a failure costs space and nothing else */
+        (void)vdisk_file_punch(image->file, first << q->cluster_bits,
+                               (end - first) << q->cluster_bits, NULL);
+}
+
+/* Lowers a run from its end, so that what is left of it is a run. */
+static enum vdisk_status lower_run(struct vdisk_image *image, struct qcow2_pending *run,
+                                   struct vdisk_error *error)
+{
+    uint64_t free_end = run->first_cluster + run->cluster_count;
+    enum vdisk_status status = VDISK_OK;
+
+    while (run->cluster_count != 0 && status == VDISK_OK) {
+        const uint64_t cluster = run->first_cluster + run->cluster_count - 1;
+        uint64_t count = 1;
+
+        status = qcow2_refcount_add(image, cluster, 1, -1, error);
+        if (status != VDISK_OK && status != VDISK_CORRUPT)
+            break;
+        run->cluster_count--;
+        if (status == VDISK_OK)
+            status = qcow2_refcount_get(image, cluster, &count, error);
+        if (count != 0) {
+            punch_clusters(image, cluster + 1, free_end);
+            free_end = cluster;
+        }
+    }
+    punch_clusters(image, run->first_cluster + run->cluster_count, free_end);
+    return status;
+}
+
 /* Step C. What does not fit into the cache now stays for the next commit. */
 static enum vdisk_status lower_pending(struct vdisk_image *image, struct vdisk_error *error)
 {
@@ -118,12 +154,7 @@ static enum vdisk_status lower_pending(struct vdisk_image *image, struct vdisk_e
     while (q->pending_count != 0 && status == VDISK_OK) {
         struct qcow2_pending *last = &q->pending[q->pending_count - 1];
 
-        while (last->cluster_count != 0 && status == VDISK_OK) {
-            status = qcow2_refcount_add(image, last->first_cluster + last->cluster_count - 1, 1, -1,
-                                        error);
-            if (status == VDISK_OK || status == VDISK_CORRUPT)
-                last->cluster_count--;
-        }
+        status = lower_run(image, last, error);
         if (last->cluster_count == 0)
             q->pending_count--;
     }
