@@ -199,11 +199,12 @@ struct qcow2 {
     uint64_t pack_offset; /* where the next compressed cluster may begin; 0: nowhere */
     uint32_t snapshot_count;
     uint32_t pending_count;
-    uint32_t spare_first; /* refcount blocks that were made but are not in the table yet */
-    uint32_t spare_count;
+    uint64_t spare_first; /* refcount blocks that were made but are not in the table yet */
     uint64_t spare_cluster;
-    bool failed; /* a flush failed: what reached the disk is unknown */
-    bool committing;
+    uint64_t spare_count;
+    bool failed;     /* a flush failed: what reached the disk is unknown */
+    bool committing; /* within a commit: no other one, and nothing grows */
+    bool allocating; /* free clusters were found and are not taken yet: nobody else may look */
     struct qcow2_pending *pending;
     unsigned char *piece;  /* min(cluster, QCOW2_PIECE_BYTES): what is being copied */
     unsigned char *page;   /* VDISK_PAGE_BYTES: what is being searched */

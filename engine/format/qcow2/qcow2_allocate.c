@@ -19,6 +19,9 @@ static enum vdisk_status load_counts(struct vdisk_image *image, uint64_t cluster
     uint64_t block;
     enum vdisk_status status = qcow2_table_load(image, cluster >> q->block_bits, &block, error);
 
+    if (status == VDISK_OK && block == 0 && q->committing)
+        return vdisk_image_fail(image, error, VDISK_NO_SPACE, "QCOW2 refcount table",
+                                VDISK_NO_OFFSET, "nothing may grow within a commit");
     if (status == VDISK_OK && block == 0) {
         status = qcow2_grow_refcounts(image, cluster >> q->block_bits, error);
         if (status == VDISK_OK)
@@ -42,7 +45,7 @@ static enum vdisk_status find_free(struct vdisk_image *image, uint64_t from, uin
 
     *count = 0;
     while (cluster < limit) {
-        uint32_t index, length;
+        uint32_t index = 0, length = 0;
         enum vdisk_status status = load_counts(image, cluster, &index, &length, error);
 
         if (status != VDISK_OK)
@@ -88,16 +91,20 @@ enum vdisk_status qcow2_allocate(struct vdisk_image *image, uint64_t wanted, uin
                                  uint64_t *count, struct vdisk_error *error)
 {
     struct qcow2 *q = qcow2_of(image);
-    enum vdisk_status status = find_free(image, q->search_cluster, wanted, first, count, error);
+    enum vdisk_status status;
 
-    if (status != VDISK_OK)
-        return status;
-    q->search_cluster = *first + *count; /* before a commit within `take` frees something lower */
-    return take(image, *first, *count, error);
+    q->allocating = true;
+    status = find_free(image, q->search_cluster, wanted, first, count, error);
+    if (status == VDISK_OK) {
+        q->search_cluster = *first + *count; /* a commit within `take` may free something lower */
+        status = take(image, *first, *count, error);
+    }
+    q->allocating = false;
+    return status;
 }
 
-enum vdisk_status qcow2_allocate_table(struct vdisk_image *image, uint64_t count, uint64_t *first,
-                                       struct vdisk_error *error)
+static enum vdisk_status find_table(struct vdisk_image *image, uint64_t count, uint64_t *first,
+                                    struct vdisk_error *error)
 {
     uint64_t from = qcow2_of(image)->search_cluster;
 
@@ -105,12 +112,24 @@ enum vdisk_status qcow2_allocate_table(struct vdisk_image *image, uint64_t count
         uint64_t found;
         enum vdisk_status status = find_free(image, from, count, first, &found, error);
 
-        if (status != VDISK_OK)
+        if (status != VDISK_OK || found == count)
             return status;
-        if (found == count)
-            return take(image, *first, count, error);
         from = *first + found;
     }
+}
+
+enum vdisk_status qcow2_allocate_table(struct vdisk_image *image, uint64_t count, uint64_t *first,
+                                       struct vdisk_error *error)
+{
+    struct qcow2 *q = qcow2_of(image);
+    enum vdisk_status status;
+
+    q->allocating = true;
+    status = find_table(image, count, first, error);
+    if (status == VDISK_OK)
+        status = take(image, *first, count, error);
+    q->allocating = false;
+    return status;
 }
 
 void qcow2_unallocate(struct vdisk_image *image, uint64_t first, uint64_t count)

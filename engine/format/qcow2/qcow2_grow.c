@@ -1,6 +1,7 @@
 /*
- * More refcount blocks, a larger refcount table. New blocks lie at the start of what they
- * describe, so that they count themselves:
+ * More refcount blocks, a larger refcount table. A commit makes blocks ahead of need, in ordinary
+ * free clusters. Where the clusters that have a block have run out, new blocks lie at the start of
+ * what they describe, and count themselves:
  *
  *   first cluster without a block ->  block 0 | block 1 | ... | (new refcount table) | free ...
  */
@@ -115,20 +116,19 @@ static enum vdisk_status plan_table(struct vdisk_image *image, uint64_t first,
     } while (true);
 }
 
-/* Enters the blocks into the table, in memory; the blocks must be durable. */
-static enum vdisk_status link_growth(struct vdisk_image *image, const struct growth *growth,
-                                     struct vdisk_error *error)
+/* Enters blocks that are neighbours into the table, in memory; they must be durable. */
+static enum vdisk_status link_blocks(struct vdisk_image *image, uint64_t index, uint64_t cluster,
+                                     uint64_t count, struct vdisk_error *error)
 {
     struct qcow2 *q = qcow2_of(image);
     enum vdisk_status status = VDISK_OK;
 
-    for (uint64_t i = 0; i < growth->block_count && status == VDISK_OK; i++) {
+    for (uint64_t i = 0; i < count && status == VDISK_OK; i++) {
         unsigned char word[8];
 
-        vdisk_store_be64(word, (first_cluster(q, growth) + i) << q->cluster_bits);
-        status = qcow2_store(image, q->refcounts,
-                             qcow2_layout(q)->table_offset + (growth->first_block + i) * 8, word,
-                             sizeof word, error);
+        vdisk_store_be64(word, (cluster + i) << q->cluster_bits);
+        status = qcow2_store(image, q->refcounts, qcow2_layout(q)->table_offset + (index + i) * 8,
+                             word, sizeof word, error);
     }
     return status;
 }
@@ -205,21 +205,26 @@ enum vdisk_status qcow2_grow_refcounts(struct vdisk_image *image, uint64_t block
         return move_table(image, &growth, error);
     status = qcow2_flush_file(image, error);
     if (status == VDISK_OK)
-        status = link_growth(image, &growth, error);
+        status = link_blocks(image, growth.first_block, first_cluster(q, &growth),
+                             growth.block_count, error);
     return status;
 }
 
-/* Is a block missing among those that the next allocations will ask for? */
+/*
+ * Is a block missing among those that the next allocations will ask for? A disk that is covered
+ * needs none.
+ */
 static enum vdisk_status find_missing(struct vdisk_image *image, uint64_t *index, bool *missing,
                                       struct vdisk_error *error)
 {
     struct qcow2 *q = qcow2_of(image);
     const uint64_t ahead = vdisk_max_u64((UINT64_C(1) << q->block_bits) / 8,
                                          (QCOW2_COVER_BYTES / 2) >> q->cluster_bits);
-    const uint64_t last = (q->search_cluster + ahead) >> q->block_bits;
+    const uint64_t disk = qcow2_clusters(q, image->disk.size_bytes);
+    const uint64_t most = vdisk_min_u64(q->search_cluster + ahead, disk + disk / 8 + 64);
 
     *missing = false;
-    for (*index = q->search_cluster >> q->block_bits; *index <= last; ++*index) {
+    for (*index = q->search_cluster >> q->block_bits; *index <= most >> q->block_bits; ++*index) {
         uint64_t block;
         enum vdisk_status status = qcow2_table_load(image, *index, &block, error);
 
@@ -233,6 +238,30 @@ static enum vdisk_status find_missing(struct vdisk_image *image, uint64_t *index
     return VDISK_OK;
 }
 
+static enum vdisk_status make_spares(struct vdisk_image *image, uint64_t index, uint64_t count,
+                                     struct vdisk_error *error)
+{
+    struct qcow2 *q = qcow2_of(image);
+    uint64_t cluster;
+    enum vdisk_status status = qcow2_allocate_table(image, count, &cluster, error);
+
+    if (status == VDISK_NO_SPACE) /* not here, not now: it will be made when it must */
+        return VDISK_OK;
+    if (status != VDISK_OK)
+        return status;
+    vdisk_page_cache_forget(q->refcounts, cluster << q->cluster_bits, count << q->cluster_bits);
+    status =
+        vdisk_file_zero(image->file, cluster << q->cluster_bits, count << q->cluster_bits, error);
+    if (status != VDISK_OK) {
+        qcow2_unallocate(image, cluster, count);
+        return status;
+    }
+    q->spare_first = index;
+    q->spare_cluster = cluster;
+    q->spare_count = count;
+    return VDISK_OK;
+}
+
 enum vdisk_status qcow2_prepare_blocks(struct vdisk_image *image, struct vdisk_error *error)
 {
     struct qcow2 *q = qcow2_of(image);
@@ -240,26 +269,25 @@ enum vdisk_status qcow2_prepare_blocks(struct vdisk_image *image, struct vdisk_e
     struct growth growth;
     uint64_t index;
     bool missing;
-    enum vdisk_status status = find_missing(image, &index, &missing, error);
+    enum vdisk_status status;
 
-    q->spare_count = 0;
+    /* There are some from a commit that failed; or clusters are just being chosen. */
+    if (q->spare_count != 0 || q->allocating)
+        return VDISK_OK;
+    status = find_missing(image, &index, &missing, error);
     if (status != VDISK_OK || !missing || index >= entries)
         return status;
     status = plan_blocks(image, index, entries, &growth, error);
     if (status == VDISK_OK)
-        status = write_blocks(image, &growth, error);
-    if (status != VDISK_OK)
-        return status;
-    q->spare_first = (uint32_t)growth.first_block;
-    q->spare_count = (uint32_t)growth.block_count;
-    return VDISK_OK;
+        status = make_spares(image, index, growth.block_count, error);
+    return status;
 }
 
 enum vdisk_status qcow2_link_blocks(struct vdisk_image *image, struct vdisk_error *error)
 {
     struct qcow2 *q = qcow2_of(image);
-    const struct growth growth = {.first_block = q->spare_first, .block_count = q->spare_count};
+    const uint64_t count = q->spare_count;
 
     q->spare_count = 0;
-    return link_growth(image, &growth, error);
+    return link_blocks(image, q->spare_first, q->spare_cluster, count, error);
 }
