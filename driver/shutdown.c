@@ -1,6 +1,6 @@
 #include "driver/shutdown.h"
 #include "driver/thread.h"
-#include "host/ntkernel/ntkernel.h"
+#include "host/ntkernel/flush_ntkernel.h"
 
 NTSTATUS VdShutdownRegister(VD_DEVICE *Device)
 {
@@ -69,11 +69,14 @@ static VOID DismountVolume(VD_DEVICE *Device)
 static VOID NTAPI RunShutdown(PVOID Context)
 {
     VD_DEVICE *Device = Context;
+    NTSTATUS Status;
 
     if (Device->LockedVolume == NULL && IsMounted(Device))
         DismountVolume(Device);
-    if (vdisk_disk_flush(Device->Disk, NULL) != VDISK_OK)
-        DbgPrint("VirtualDisk: flushing at shutdown failed\n");
+    /* Through the queues, like everyone's: the device may be removed meanwhile. */
+    Status = vdisk_flush_ntkernel_device(WdfDeviceWdmGetDeviceObject(Device->Handle), NULL);
+    if (!NT_SUCCESS(Status))
+        DbgPrint("VirtualDisk: flushing at shutdown failed: %08lx\n", Status);
     PsTerminateSystemThread(STATUS_SUCCESS);
 }
 
@@ -85,8 +88,6 @@ VOID VdShutdownVolume(VD_DEVICE *Device)
 {
     HANDLE Thread;
 
-    if (Device->Disk == NULL)
-        return;
     if (NT_SUCCESS(VdThreadStart(RunShutdown, Device, &Thread)))
         VdThreadJoin(Thread);
 }

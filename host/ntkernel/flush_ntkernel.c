@@ -13,9 +13,8 @@ void vdisk_flush_ntkernel_init(void)
     zw_flush_buffers_file = (flush_buffers_file)MmGetSystemRoutineAddress(&name);
 }
 
-static NTSTATUS send_flush(PFILE_OBJECT object)
+NTSTATUS vdisk_flush_ntkernel_device(PDEVICE_OBJECT device, PFILE_OBJECT file)
 {
-    PDEVICE_OBJECT device = IoGetRelatedDeviceObject(object);
     IO_STATUS_BLOCK result;
     KEVENT done;
     NTSTATUS status;
@@ -26,7 +25,7 @@ static NTSTATUS send_flush(PFILE_OBJECT object)
         IoBuildSynchronousFsdRequest(IRP_MJ_FLUSH_BUFFERS, device, NULL, 0, NULL, &done, &result);
     if (packet == NULL)
         return STATUS_INSUFFICIENT_RESOURCES;
-    IoGetNextIrpStackLocation(packet)->FileObject = object;
+    IoGetNextIrpStackLocation(packet)->FileObject = file;
     status = IoCallDriver(device, packet);
     if (status == STATUS_PENDING) {
         KeWaitForSingleObject(&done, Executive, KernelMode, FALSE, NULL);
@@ -46,7 +45,7 @@ NTSTATUS vdisk_flush_ntkernel(HANDLE file)
     status = ObReferenceObjectByHandle(file, 0, NULL, KernelMode, (PVOID *)&object, NULL);
     if (!NT_SUCCESS(status))
         return status;
-    status = send_flush(object);
+    status = vdisk_flush_ntkernel_device(IoGetRelatedDeviceObject(object), object);
     ObDereferenceObject(object);
     return status;
 }

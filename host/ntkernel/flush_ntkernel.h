@@ -8,4 +8,8 @@ void vdisk_flush_ntkernel_init(void);
 
 _IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS vdisk_flush_ntkernel(_In_ HANDLE file);
 
+/* Sends a flush to a device, for a file on it or (NULL) for the device itself, and waits. */
+_IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS
+    vdisk_flush_ntkernel_device(_In_ PDEVICE_OBJECT device, _In_opt_ PFILE_OBJECT file);
+
 #endif
