@@ -289,7 +289,7 @@ static void looks_at_the_other_copy(void **state)
 
 static void follows_no_impossible_entry(void **state)
 {
-    static const uint32_t bad[] = {2, 21, 26, 127, 257, 0x7fffffff, 0xffffffff};
+    static const uint32_t bad[] = {1, 2, 21, 26, 127, 257, 0x7fffffff, 0xffffffff};
 
     (void)state;
     make("a.vmdk", NULL, 8 * MIB);
@@ -309,14 +309,11 @@ static void follows_no_impossible_entry(void **state)
         vdisk_image_close(image, NULL);
         assert_int_equal(examine("a.vmdk", true).corruption_count, 1);
     }
-    patch_u32("a.vmdk", TABLE, 1);
-    expect_refused("a.vmdk", VDISK_OK, problem.structure, problem.offset_bytes, problem.reason);
 }
 
 static void finds_shared_and_lost_space(void **state)
 {
     struct vdisk_check check;
-    struct vdisk_file *file;
 
     (void)state;
     make("a.vmdk", NULL, 8 * MIB);
@@ -343,8 +340,6 @@ static void finds_shared_and_lost_space(void **state)
     check = examine("a.vmdk", true);
     assert_int_equal(check.leak_count, 1);
     assert_int_equal(check.corruption_count, 0);
-    assert_int_equal(file_set_open(files, "a.vmdk", true, false, &file, &problem), VDISK_OK);
-    vdisk_file_close(file);
 }
 
 static void makes_tables_where_there_are_none(void **state)
