@@ -15,7 +15,7 @@
 #define LOG_PATH     L"C:\\windows\\wdfldr.log"
 #define LOG_BYTES    65536
 #define TEXT_BYTES   1024
-#define WAIT_MS      10000
+#define WAIT_MS      30000
 #define LOST_TIMEOUT 300 /* milliseconds of patience with requests that are never completed */
 
 static unsigned failures;
