@@ -117,10 +117,7 @@ static bool call_remove(struct vdisk_node_handle *node)
     return SetupDiCallClassInstaller(DIF_REMOVE, node->set, &node->info);
 }
 
-/*
- * Where DIF_REMOVE does not exist, or trips over a driver that could not be loaded, the device is
- * forgotten by deleting its key. Windows lets nobody do that: there the failure stands.
- */
+/* Forgets the device by deleting its key. Windows lets nobody but itself do that. */
 static bool delete_node_key(const wchar_t *instance)
 {
     wchar_t key[MAX_DEVICE_ID_LEN + 64];
@@ -129,16 +126,38 @@ static bool delete_node_key(const wchar_t *instance)
     return SHDeleteKeyW(HKEY_LOCAL_MACHINE, key) == ERROR_SUCCESS;
 }
 
+static bool is_running(const wchar_t *instance)
+{
+    wchar_t *path = vdisk_node_interface(instance, &vdisk_control_interface);
+    vdisk_free(path);
+    return path != NULL;
+}
+
+/*
+ * Where DIF_REMOVE trips over a driver that could not be loaded, or does not exist. A system
+ * without it cannot stop a device that runs: the device goes when the system restarts.
+ */
+static enum vdisk_exit forget_node(const wchar_t *instance)
+{
+    DWORD failure = GetLastError();
+    bool running = is_running(instance);
+    if (!delete_node_key(instance)) {
+        SetLastError(failure);
+        return vdisk_backend_fail("the device could not be removed");
+    }
+    if (!running)
+        return VDISK_EXIT_OK;
+    vdisk_output_message("this system removes devices only when it restarts: everything is written "
+                         "to the image, which stays in use until then");
+    return VDISK_EXIT_BUSY;
+}
+
 static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t *instance)
 {
     enum vdisk_exit code = vdisk_backend_query_remove(node->info.DevInst);
     if (code != VDISK_EXIT_OK || call_remove(node))
         return code;
-    DWORD failure = GetLastError();
-    if (delete_node_key(instance))
-        return VDISK_EXIT_OK;
-    SetLastError(failure);
-    return vdisk_backend_fail("the device could not be removed");
+    return forget_node(instance);
 }
 
 static enum vdisk_exit setup_remove(const wchar_t *instance)
