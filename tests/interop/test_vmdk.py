@@ -98,7 +98,7 @@ def their_session(folder, model, name):
     run(["qemu-io", "-f", "vmdk"] + commands + [name], folder)
 
 
-def compare(tool, folder, model, name):
+def compare(tool, folder, model, name, leaks=False):
     with open(os.path.join(folder, "model.raw"), "wb") as raw:
         raw.seek(model.start)
         raw.write(model.bytes)
@@ -106,7 +106,7 @@ def compare(tool, folder, model, name):
     run(["qemu-img", "compare", "-f", "vmdk", "-F", "raw", name, "model.raw"], folder)
     run(["qemu-img", "check", "-f", "vmdk", name], folder)
     findings = run([tool, "check", name], folder).decode()
-    if "corruptions 0 leaks 0" not in findings:
+    if ("corruptions 0 leaks" if leaks else "corruptions 0 leaks 0") not in findings:
         raise Failure(findings)
     if model.size > 16 * MIB:  # what we read, through QEMU's eyes, of the window only
         extents = run([tool, "map", name], folder).decode().split("\n")
@@ -136,13 +136,14 @@ def make(tool, folder, kind, chance):
 def try_kind(tool, folder, kind, seed):
     chance = random.Random("%s %d" % (kind, seed))
     model = make(tool, folder, kind, chance)
+    leaks = "zeroed" in kind  # QEMU forgets the grains that it marks as zeros
     compare(tool, folder, model, "disk.vmdk")
     for number in range(SESSIONS):
         if number % 2 == 0:
             our_session(tool, folder, model, "disk.vmdk")
         else:
             their_session(folder, model, "disk.vmdk")
-        compare(tool, folder, model, "disk.vmdk")
+        compare(tool, folder, model, "disk.vmdk", leaks)
     if shutil.which("vmdkinfo"):
         run(["vmdkinfo", "disk.vmdk"], folder)
 
