@@ -26,6 +26,8 @@ static void print_table(const struct vdisk_devices *devices)
                           : read_only ? "read-only"
                                       : "read-write",
                           device->path);
+        if (device->problem != NULL)
+            vdisk_output_message("%s", device->problem);
     }
 }
 

@@ -66,6 +66,17 @@ static void fill_names(struct vdisk_device *device)
         snprintf(device->letter, sizeof(device->letter), "%c:", letter);
 }
 
+static void fill_problem(struct vdisk_device *device)
+{
+    struct vdisk_node_problem problem;
+    vdisk_node_get_problem(device->instance, &problem);
+    device->problem = problem.names_file || problem.message == NULL
+                          ? problem.message
+                          : vdisk_text_format("%s: %s", device->path, problem.message);
+    if (device->problem != problem.message)
+        vdisk_free(problem.message);
+}
+
 /* Moves what is known of a node into a device. */
 static void fill_device(struct vdisk_device *device, struct vdisk_node *node)
 {
@@ -86,6 +97,8 @@ static void fill_device(struct vdisk_device *device, struct vdisk_node *node)
                                            : vdisk_device_path_display(device->nt_path);
     if (device->volume_path != NULL)
         fill_names(device);
+    else
+        fill_problem(device);
 }
 
 enum vdisk_exit vdisk_devices_list(struct vdisk_devices *devices)
@@ -114,6 +127,7 @@ void vdisk_devices_free(struct vdisk_devices *devices)
         vdisk_free(device->path);
         vdisk_free(device->volume_path);
         vdisk_free(device->volume_name);
+        vdisk_free(device->problem);
     }
     vdisk_free(devices->items);
     *devices = (struct vdisk_devices){0};
@@ -164,15 +178,15 @@ static enum vdisk_exit explain_problem(const char *path, const struct vdisk_node
     if ((LONG)problem->status < 0) {
         DWORD native = RtlNtStatusToDosError((NTSTATUS)problem->status);
         enum vdisk_status status = vdisk_status_from_win32(native);
-        vdisk_output_message("cannot open %s: %s (status 0x%08" PRIx32 ")", path,
-                             problem->message != NULL ? problem->message
-                                                      : vdisk_status_text(status),
+        const char *text = problem->message != NULL ? problem->message : vdisk_status_text(status);
+        vdisk_output_message("cannot open %s%s%s (status 0x%08" PRIx32 ")",
+                             problem->names_file ? "" : path, problem->names_file ? "" : ": ", text,
                              problem->status);
         return vdisk_exit_from_status(status);
     }
-    const char *text = device_code_text(problem->device_code);
-    if (text != NULL)
-        vdisk_output_message("cannot open %s: %s", path, text);
+    const char *words = device_code_text(problem->device_code);
+    if (words != NULL)
+        vdisk_output_message("cannot open %s: %s", path, words);
     else if (problem->device_code != 0)
         vdisk_output_message("cannot open %s: the device has problem %" PRIu32, path,
                              problem->device_code);
@@ -285,6 +299,8 @@ void vdisk_device_print_json(const struct vdisk_device *device, struct vdisk_jso
     vdisk_json_begin_object(json, name);
     vdisk_json_string(json, "path", device->path);
     vdisk_json_bool(json, "working", working);
+    if (!working)
+        vdisk_json_string(json, "problem", device->problem);
     vdisk_json_string(json, "device", working ? kernel_name : NULL);
     vdisk_json_string(json, "volume", device->volume_name);
     vdisk_json_string(json, "letter", device->letter[0] == '\0' ? NULL : device->letter);

@@ -36,6 +36,7 @@ struct vdisk_device {
     char *volume_name;              /* "\\?\Volume{...}\", or the interface's path; UTF-8 */
     wchar_t kernel_name[32];        /* "\Device\VirtualDisk-0" */
     char letter[4];                 /* "V:", or "" */
+    char *problem;                  /* why it is not working, in the driver's words; or NULL */
     struct virtualdisk_state state; /* zero when the device is not working */
 };
 

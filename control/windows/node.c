@@ -175,8 +175,11 @@ void vdisk_node_get_problem(const wchar_t *instance, struct vdisk_node_problem *
     }
     wchar_t *words =
         vdisk_property_read_value(handle.set, &handle.info, VIRTUALDISK_VALUE_START_MESSAGE);
-    if (words != NULL)
-        problem->message = vdisk_utf8_from_wide(words);
+    if (words != NULL) {
+        /* The driver says kernel paths: people know them without the prefix. */
+        problem->names_file = wcsncmp(words, L"\\??\\", 4) == 0;
+        problem->message = vdisk_utf8_from_wide(problem->names_file ? words + 4 : words);
+    }
     vdisk_free(words);
     vdisk_node_close(&handle);
     problem->failed = (LONG)problem->status < 0 || !is_passing_problem(problem->device_code);

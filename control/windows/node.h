@@ -45,6 +45,7 @@ struct vdisk_node_problem {
     uint32_t status;      /* the driver's NTSTATUS; 0: the driver said nothing */
     uint32_t device_code; /* CM_PROB_...; 0: none */
     char *message;        /* the driver's words; NULL: none; vdisk_free */
+    bool names_file;      /* the message begins with the path of the file that it is about */
 };
 void vdisk_node_get_problem(const wchar_t *instance, struct vdisk_node_problem *problem);
 
