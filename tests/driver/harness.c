@@ -8,7 +8,7 @@
 #define CONTROL_LIMIT 60000 /* milliseconds */
 
 static const struct test_case *const tables[] = {
-    ioctl_cases, transfer_cases, lifetime_cases, refusal_cases, fuzz_cases,
+    ioctl_cases, transfer_cases, lifetime_cases, refusal_cases, format_cases, fuzz_cases,
 };
 
 static jmp_buf failed;

@@ -25,6 +25,7 @@ extern const struct test_case ioctl_cases[];
 extern const struct test_case transfer_cases[];
 extern const struct test_case lifetime_cases[];
 extern const struct test_case refusal_cases[];
+extern const struct test_case format_cases[];
 extern const struct test_case fuzz_cases[];
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...);

@@ -1,0 +1,20 @@
+#!/bin/sh
+# After all cases: the driver is unloaded, and the runtime's log says that nothing leaked and no
+# rule was broken.
+set -eu
+
+session=$(cd "$(dirname "$0")/../.." && pwd)/wine/session
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+"$session" run sc stop VirtualDisk >"$log"
+"$session" log >"$log"
+if grep 'STOP' "$log"; then
+    echo 'the runtime stopped a driver' >&2
+    exit 1
+fi
+grep 'VirtualDisk.*unloaded.*none leaked' "$log" || {
+    echo 'no word that the driver was unloaded without leaks; the log says:' >&2
+    cat "$log" >&2
+    exit 1
+}
