@@ -379,12 +379,14 @@ int main(int argc, char **argv)
         if (argc < 5)
             usage();
         create(&tool, argc - 3, argv + 3);
+        free(tool.buffer);
         return 0;
     }
     tool.format = argc > 3 ? argv[3] : NULL;
     for (size_t index = 0; index < sizeof commands / sizeof commands[0]; index++) {
         if (strcmp(argv[1], commands[index].name) == 0) {
             commands[index].action(&tool, argc > 4 ? argv[4] : NULL);
+            free(tool.buffer);
             return 0;
         }
     }
