@@ -166,16 +166,22 @@ static enum vdisk_exit software_add(const struct vdisk_device_parameters *parame
     return code;
 }
 
-/* Opening a device again, and closing it with the lifetime of a handle, removes it. */
-static enum vdisk_exit software_remove(const wchar_t *instance)
+static enum vdisk_exit query_remove(const wchar_t *instance)
 {
     struct vdisk_node_handle node;
-    if (vdisk_node_open(instance, &node)) {
-        enum vdisk_exit code = vdisk_backend_query_remove(node.info.DevInst);
-        vdisk_node_close(&node);
-        if (code != VDISK_EXIT_OK)
-            return code;
-    }
+    if (!vdisk_node_open(instance, &node))
+        return VDISK_EXIT_OK;
+    enum vdisk_exit code = vdisk_backend_query_remove(node.info.DevInst);
+    vdisk_node_close(&node);
+    return code;
+}
+
+/*
+ * Opening a device again, and closing it with the lifetime of a handle, removes it. It is opened
+ * before it is stopped: otherwise it would start once more.
+ */
+static enum vdisk_exit software_remove(const wchar_t *instance)
+{
     const wchar_t *id = wcsrchr(instance, L'\\');
     SW_DEVICE_INFO info = {
         .cbSize = sizeof(info),
@@ -189,9 +195,13 @@ static enum vdisk_exit software_remove(const wchar_t *instance)
     HRESULT result = create_and_wait(&info, NULL, 0, &creation, &device);
     if (FAILED(result))
         return fail_result("the device could not be opened for removal", result);
-    result = sw_set_lifetime(device, SW_LIFETIME_HANDLE);
+    enum vdisk_exit code = query_remove(instance);
+    result = sw_set_lifetime(device, code == VDISK_EXIT_OK ? SW_LIFETIME_HANDLE
+                                                           : SW_LIFETIME_PARENT_PRESENT);
     sw_close(device);
-    return FAILED(result) ? fail_result("the device could not be removed", result) : VDISK_EXIT_OK;
+    if (code == VDISK_EXIT_OK && FAILED(result))
+        code = fail_result("the device could not be removed", result);
+    return code;
 }
 
 const struct vdisk_backend vdisk_backend_software = {
