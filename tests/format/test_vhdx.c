@@ -588,6 +588,76 @@ static void test_resize_moves_the_bat(void **state)
     vdisk_memory_store_destroy(store);
 }
 
+/* From the number-th call on, nothing reaches the file any more. */
+static void fail_from(uint32_t number)
+{
+    memset(&plan, 0, sizeof plan);
+    plan.calls = VDISK_FAULT_WRITE | VDISK_FAULT_FLUSH | VDISK_FAULT_SET_SIZE | VDISK_FAULT_PUNCH;
+    plan.status = VDISK_IO;
+    plan.fail_from = number;
+    plan.fail_to = UINT32_MAX;
+}
+
+/* The move of a BAT, cut off at every step: the disk has one of its sizes, and all its data. */
+static void test_resize_cut_off(void **state)
+{
+    enum vdisk_status status = VDISK_IO;
+
+    (void)state;
+    for (uint32_t number = 1; status != VDISK_OK; number++) {
+        struct vdisk_memory_store *store = make(100 * GIB, MIB, false);
+        struct vdisk_image *image = open_good(store);
+        uint64_t size;
+
+        write_at(image, 0, 1);
+        write_at(image, 99 * GIB, 2);
+        assert_int_equal(vdisk_disk_flush(vdisk_image_disk(image), NULL), VDISK_OK);
+        fail_from(number);
+        status = vdisk_image_resize(image, 300 * GIB, NULL);
+        assert_int_not_equal(vdisk_image_close(image, NULL), VDISK_OK);
+        assert_int_equal(check_count(store, false, NULL, NULL), 0);
+        image = open_good(store);
+        size = vdisk_image_disk(image)->size_bytes;
+        assert_true(size == 300 * GIB || (size == 100 * GIB && status != VDISK_OK));
+        assert_int_equal(read_at(image, 0), 1);
+        assert_int_equal(read_at(image, 99 * GIB), 2);
+        write_at(image, 98 * GIB, 3);
+        close_good(image);
+        assert_int_equal(check_count(store, false, NULL, NULL), 0);
+        vdisk_memory_store_destroy(store);
+    }
+}
+
+/* A session that was cut off after its flush: readable as it is, finished by a repair. */
+static void test_unclean_session_is_repaired(void **state)
+{
+    struct vdisk_memory_store *store = make(8 * MIB, MIB, false);
+    struct vdisk_image *image = open_good(store);
+    uint64_t repaired;
+
+    (void)state;
+    write_at(image, 0, 1);
+    write_at(image, 3 * MIB, 2);
+    assert_int_equal(vdisk_disk_flush(vdisk_image_disk(image), NULL), VDISK_OK);
+    fail_from(1);
+    vdisk_image_close(image, NULL);
+    poke(store, BAT, 0, 8); /* as if the page had not been written in place */
+    poke(store, BAT + 24, 0, 8);
+    image = open_good(store);
+    assert_int_equal(read_at(image, 3 * MIB), 2);
+    close_good(image);
+    assert_int_equal(peek(store, BAT), 0); /* reading changes nothing */
+    assert_int_equal(check_count(store, true, NULL, &repaired), 0);
+    assert_int_equal(repaired, 1);
+    assert_int_not_equal(peek(store, BAT), 0);
+    assert_int_equal(peek(store, HEADER(0) + 48) | peek(store, HEADER(1) + 48), 0);
+    image = open_good(store);
+    assert_int_equal(read_at(image, 0), 1);
+    assert_int_equal(read_at(image, 3 * MIB), 2);
+    close_good(image);
+    vdisk_memory_store_destroy(store);
+}
+
 static void test_fixed_grows(void **state)
 {
     struct vdisk_memory_store *store = make(3 * MIB, MIB, true);
@@ -646,6 +716,8 @@ int main(void)
         cmocka_unit_test(test_space_is_used_again),
         cmocka_unit_test(test_leak_is_repaired),
         cmocka_unit_test(test_resize_moves_the_bat),
+        cmocka_unit_test(test_resize_cut_off),
+        cmocka_unit_test(test_unclean_session_is_repaired),
         cmocka_unit_test(test_fixed_grows),
         cmocka_unit_test(test_largest_disks),
     };

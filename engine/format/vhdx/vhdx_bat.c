@@ -3,6 +3,7 @@
 #include "engine/base/endian.h"
 
 #define BITMAP_SPAN_BYTES 128u
+#define JOINED_MAX        4096u  /* blocks in one extent */
 #define LINEAR_ENTRIES    65536u /* a longer BAT is not read at open */
 
 static const char bat_name[] = "VHDX BAT";
@@ -187,39 +188,71 @@ static enum vdisk_status map_data(struct vdisk_image *image, uint64_t block, uin
     return VDISK_OK;
 }
 
+static bool is_empty(uint32_t block_state, enum vdisk_extent_kind *kind)
+{
+    switch (block_state) {
+    case VHDX_BLOCK_NOT_PRESENT:
+        *kind = VDISK_EXTENT_UNALLOCATED;
+        return true;
+    case VHDX_BLOCK_UNDEFINED: /* stale bytes are nobody's business */
+    case VHDX_BLOCK_ZERO:
+    case VHDX_BLOCK_UNMAPPED:
+    case VHDX_BLOCK_UNMAPPED_OLD:
+        *kind = VDISK_EXTENT_ZERO;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Blocks without data come in long runs: the extent takes in as many as are wanted. */
+static enum vdisk_status join_empty(struct vhdx_state *state, uint64_t block, uint64_t wanted_bytes,
+                                    struct vdisk_extent *extent, struct vdisk_error *error)
+{
+    for (uint32_t joined = 0; joined < JOINED_MAX && extent->length_bytes < wanted_bytes;
+         joined++) {
+        enum vdisk_extent_kind kind;
+        uint64_t entry;
+        enum vdisk_status status =
+            vhdx_bat_load(state, vhdx_bat_payload_index(state, ++block), &entry, error);
+
+        if (status != VDISK_OK)
+            return status;
+        if (!is_empty((uint32_t)(entry & VHDX_BAT_STATE_MASK), &kind) || kind != extent->kind)
+            break;
+        extent->length_bytes =
+            vdisk_min_u64(wanted_bytes, extent->length_bytes + state->metadata.block_bytes);
+    }
+    return VDISK_OK;
+}
+
 static enum vdisk_status map_block(struct vdisk_image *image, uint64_t block, uint64_t within,
-                                   struct vdisk_extent *extent, struct vdisk_error *error)
+                                   uint64_t wanted_bytes, struct vdisk_extent *extent,
+                                   struct vdisk_error *error)
 {
     struct vhdx_state *state = vhdx_state_of(image);
     const uint64_t index = vhdx_bat_payload_index(state, block);
     bool present = true;
     uint64_t entry;
+    uint32_t block_state;
     enum vdisk_status status = vhdx_bat_load(state, index, &entry, error);
 
     if (status != VDISK_OK)
         return status;
-    switch (entry & VHDX_BAT_STATE_MASK) {
-    case VHDX_BLOCK_NOT_PRESENT:
-        extent->kind = VDISK_EXTENT_UNALLOCATED;
-        return VDISK_OK;
-    case VHDX_BLOCK_UNDEFINED: /* stale bytes are nobody's business */
-    case VHDX_BLOCK_ZERO:
-    case VHDX_BLOCK_UNMAPPED:
-    case VHDX_BLOCK_UNMAPPED_OLD:
-        extent->kind = VDISK_EXTENT_ZERO;
-        return VDISK_OK;
-    case VHDX_BLOCK_FULL:
+    block_state = (uint32_t)(entry & VHDX_BAT_STATE_MASK);
+    if (block_state == VHDX_BLOCK_FULL)
         return map_data(image, block, within, entry, extent, error);
-    case VHDX_BLOCK_PARTIAL:
-        break;
-    default:
+    if (is_empty(block_state, &extent->kind))
+        return join_empty(state, block, wanted_bytes, extent, error);
+    if (block_state != VHDX_BLOCK_PARTIAL)
         return bat_fail(image, error, index, "an entry has a state that does not exist");
-    }
     if (!state->metadata.has_parent)
         return bat_fail(image, error, index, "a block is partial, but there is no parent");
     status = map_partial(image, block, within, extent, &present, error);
-    if (status != VDISK_OK || present)
-        return status != VDISK_OK ? status : map_data(image, block, within, entry, extent, error);
+    if (status != VDISK_OK)
+        return status;
+    if (present)
+        return map_data(image, block, within, entry, extent, error);
     extent->kind = VDISK_EXTENT_UNALLOCATED;
     return VDISK_OK;
 }
@@ -245,7 +278,7 @@ enum vdisk_status vhdx_bat_map(struct vdisk_image *image, uint64_t offset_bytes,
         return VDISK_OK;
     }
     extent->length_bytes = vdisk_min_u64(length_bytes, block_bytes - within);
-    return map_block(image, offset_bytes / block_bytes, within, extent, error);
+    return map_block(image, offset_bytes / block_bytes, within, length_bytes, extent, error);
 }
 
 enum vdisk_status vhdx_bat_find_linear(struct vdisk_image *image, struct vdisk_error *error)

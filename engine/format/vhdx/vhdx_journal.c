@@ -92,8 +92,10 @@ static enum vdisk_status write_entry(struct vdisk_image *image, struct vdisk_err
     vdisk_store_le64(entry + VHDX_LOG_SEQUENCE, journal->sequence);
     vdisk_store_le32(entry + VHDX_LOG_DESCRIPTOR_COUNT, journal->page_count);
     memcpy(entry + VHDX_LOG_GUID, journal->guid, VDISK_GUID_BYTES);
-    vdisk_store_le64(entry + VHDX_LOG_FLUSHED_OFFSET, journal->file_bytes);
-    vdisk_store_le64(entry + VHDX_LOG_LAST_OFFSET, journal->file_bytes);
+    vdisk_store_le64(entry + VHDX_LOG_FLUSHED_OFFSET,
+                     vdisk_align_down(journal->file_bytes, VHDX_MIB));
+    vdisk_store_le64(entry + VHDX_LOG_LAST_OFFSET,
+                     vdisk_div_up(journal->file_bytes, VHDX_MIB) * VHDX_MIB);
     vdisk_store_le32(entry + VHDX_LOG_CHECKSUM, vdisk_crc32c(0, entry, length));
     status = vdisk_file_write(image->file, state->header.log_offset_bytes + position, entry, length,
                               error);
