@@ -7,7 +7,6 @@
 #define LINEAR_ENTRIES    65536u /* a longer BAT is not read at open */
 
 static const char bat_name[] = "VHDX BAT";
-static const char bitmap_name[] = "VHDX sector bitmap";
 
 uint32_t vhdx_bat_chunk_blocks(uint32_t block_bytes, uint32_t logical_sector_bytes)
 {
@@ -148,8 +147,7 @@ static enum vdisk_status map_partial(struct vdisk_image *image, uint64_t block, 
     const uint64_t bit =
         (block % state->chunk_blocks * state->metadata.block_bytes + within) / sector_bytes;
     const uint32_t byte_in_page = (uint32_t)vdisk_align_down(bit / 8 % VDISK_PAGE_BYTES, 4);
-    const uint32_t first = (uint32_t)(bit - bit / 8 / VDISK_PAGE_BYTES * VDISK_PAGE_BYTES * 8 -
-                                      (uint64_t)byte_in_page * 8);
+    const uint32_t first = (uint32_t)(bit % 32); /* in what is loaded: from that word on */
     const uint32_t span =
         (uint32_t)vdisk_min_u64(BITMAP_SPAN_BYTES, VDISK_PAGE_BYTES - byte_in_page);
     const uint32_t head_bytes = (uint32_t)(within % sector_bytes);
@@ -161,11 +159,8 @@ static enum vdisk_status map_partial(struct vdisk_image *image, uint64_t block, 
         status = vdisk_page_cache_load(state->pages,
                                        offset + vdisk_align_down(bit / 8, VDISK_PAGE_BYTES),
                                        byte_in_page, bytes, span, error);
-    if (status != VDISK_OK) {
-        if (error != NULL && error->structure == bat_name && status != VDISK_CORRUPT)
-            error->structure = bitmap_name;
+    if (status != VDISK_OK)
         return status;
-    }
     wanted = vdisk_div_up(extent->length_bytes + head_bytes, sector_bytes);
     *present = (bytes[first / 8] >> (first % 8) & 1) != 0;
     wanted = count_equal_bits(bytes, first, (uint32_t)vdisk_min_u64(wanted, span * 8 - first));

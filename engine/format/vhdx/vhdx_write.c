@@ -228,7 +228,6 @@ enum vdisk_status vhdx_write_zero(struct vdisk_image *image, uint64_t offset_byt
     const struct vhdx_metadata *metadata = &vhdx_state_of(image)->metadata;
     const uint64_t block = offset_bytes / metadata->block_bytes;
     const uint64_t within = offset_bytes % metadata->block_bytes;
-    enum vdisk_status status;
 
     *done_bytes = length_bytes;
     if (!metadata->fixed) {
@@ -236,8 +235,7 @@ enum vdisk_status vhdx_write_zero(struct vdisk_image *image, uint64_t offset_byt
         if (*done_bytes == visible_bytes(image, block))
             return zero_block(image, block, error);
     }
-    status = zero_in_place(image, offset_bytes, done_bytes, error);
-    return status;
+    return zero_in_place(image, offset_bytes, done_bytes, error);
 }
 
 enum vdisk_status vhdx_write_end(struct vdisk_image *image, struct vdisk_error *error)
