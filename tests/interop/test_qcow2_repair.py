@@ -107,6 +107,18 @@ def test_findings_agree(tool, folder):
         os.unlink(os.path.join(folder, "judged.qcow2"))
 
 
+def test_snapshot_that_fails(tool, folder):
+    """One bit cannot count a second reference: refused, and nothing is left behind."""
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", "refcount_bits=1", "bit.qcow2", "4M"],
+        folder)
+    run([tool, "run", "bit.qcow2", "qcow2"], folder, b"write 0 1048576 7\nsnapshot s\n", (1,))
+    qemu_check(folder, "bit.qcow2")
+    run([tool, "run", "bit.qcow2", "qcow2"], folder, b"write 65536 65536 8\n")
+    qemu_check(folder, "bit.qcow2")
+    run(["qemu-io", "-f", "qcow2", "-c", "read -P 7 0 64k", "-c", "read -P 8 64k 64k",
+         "bit.qcow2"], folder)
+
+
 def test_chain(tool, folder):
     run(["qemu-img", "create", "-q", "-f", "qcow2", "base.qcow2", "8M"], folder)
     run(["qemu-io", "-f", "qcow2", "-c", "write -P 1 0 4M", "base.qcow2"], folder)

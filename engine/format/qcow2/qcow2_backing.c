@@ -152,10 +152,7 @@ static enum vdisk_status write_header(struct vdisk_image *image, const unsigned 
     if (status != VDISK_OK)
         return status;
     memcpy(q->header, header, QCOW2_SECTOR_BYTES);
-    status = qcow2_header_switch(image, error);
-    if (status != VDISK_OK)
-        q->failed = true; /* the header in memory is not the file's */
-    return status;
+    return qcow2_header_switch(image, error);
 }
 
 static enum vdisk_status take_names(struct vdisk_image *image, const struct qcow2_backing *backing,

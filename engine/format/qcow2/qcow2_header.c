@@ -20,10 +20,13 @@ enum vdisk_status qcow2_header_switch(struct vdisk_image *image, struct vdisk_er
     struct qcow2 *q = qcow2_of(image);
     enum vdisk_status status = qcow2_flush_file(image, error);
 
-    if (status == VDISK_OK)
-        status = vdisk_file_write(image->file, 0, q->header, sizeof q->header, error);
+    if (status != VDISK_OK)
+        return status;
+    status = vdisk_file_write(image->file, 0, q->header, sizeof q->header, error);
     if (status == VDISK_OK)
         status = qcow2_flush_file(image, error);
+    else
+        q->failed = true; /* which header the file has is unknown */
     return status;
 }
 

@@ -118,13 +118,13 @@ static enum vdisk_status switch_table(struct vdisk_image *image, const struct re
         vdisk_store_be64(q->header + QCOW2_AT_INCOMPATIBLE,
                          qcow2_header_features(q, QCOW2_AT_INCOMPATIBLE) | QCOW2_DIRTY);
     status = qcow2_header_switch(image, error);
-    if (status != VDISK_OK) {
-        q->failed = true; /* the header in memory is not the file's */
+    if (status != VDISK_OK)
         return status;
-    }
     vdisk_page_cache_forget(q->refcounts, 0, UINT64_MAX);
     qcow2_publish(image, &layout);
     q->search_cluster = 0;
+    q->pack_offset = 0;
+    q->spare_count = 0; /* nothing refers to them: they were counted as free */
     return VDISK_OK;
 }
 

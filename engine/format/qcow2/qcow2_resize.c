@@ -72,10 +72,8 @@ static enum vdisk_status move_l1(struct vdisk_image *image, uint64_t entries,
     vdisk_store_be32(q->header + QCOW2_AT_L1_ENTRIES, (uint32_t)entries);
     vdisk_store_be64(q->header + QCOW2_AT_L1_OFFSET, first << q->cluster_bits);
     status = qcow2_header_switch(image, error);
-    if (status != VDISK_OK) {
-        q->failed = true; /* which of the two tables the file has is unknown */
+    if (status != VDISK_OK)
         return status;
-    }
     layout = *qcow2_layout(q);
     layout.l1_offset = first << q->cluster_bits;
     layout.l1_entries = (uint32_t)entries;

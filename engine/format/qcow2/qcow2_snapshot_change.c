@@ -19,10 +19,14 @@ struct table_change {
     uint32_t new_count;
 };
 
-/* What is in memory no longer matches the file: the next session repairs it. */
-static enum vdisk_status give_up(struct vdisk_image *image, enum vdisk_status status)
+/*
+ * A change that failed half-way: the references are counted again, as they are now. Where that is
+ * impossible the image stays dirty, and the next session does it.
+ */
+static enum vdisk_status settle(struct vdisk_image *image, enum vdisk_status status)
 {
-    if (status != VDISK_OK)
+    if (status != VDISK_OK &&
+        (qcow2_commit(image, NULL) != VDISK_OK || qcow2_rebuild(image, NULL) != VDISK_OK))
         qcow2_of(image)->failed = true;
     return status;
 }
@@ -291,7 +295,7 @@ enum vdisk_status qcow2_snapshot_create(struct vdisk_image *image, const char *n
         status = append_entry(image, name, id, l1_offset, error);
     if (status == VDISK_OK)
         status = end_change(image, error);
-    return give_up(image, status);
+    return settle(image, status);
 }
 
 static enum vdisk_status remove_entry(struct vdisk_image *image,
@@ -348,7 +352,7 @@ enum vdisk_status qcow2_snapshot_remove(struct vdisk_image *image, const char *n
         status = release_l1(image, snapshot.l1_offset, snapshot.l1_entries, error);
     if (status == VDISK_OK)
         status = end_change(image, error);
-    return give_up(image, status);
+    return settle(image, status);
 }
 
 /* The header names the copy of the snapshot's L1 table, and the snapshot's size. */
@@ -401,5 +405,5 @@ enum vdisk_status qcow2_snapshot_apply(struct vdisk_image *image, const char *na
         status = release_l1(image, old.l1_offset, old.l1_entries, error);
     if (status == VDISK_OK)
         status = end_change(image, error);
-    return give_up(image, status);
+    return settle(image, status);
 }
