@@ -51,14 +51,21 @@ static const char *foreign_reason(const struct vdisk_probe *probe)
     return NULL;
 }
 
-/* NULL for raw: what nothing claims. */
-static const struct vdisk_format *claiming_format(const struct vdisk_probe *probe)
+/* NULL for raw: what nothing claims. `*others`: how many formats beside the first one claim it. */
+static const struct vdisk_format *claiming_format(const struct vdisk_probe *probe, uint32_t *others)
 {
+    const struct vdisk_format *first = NULL;
+
+    *others = 0;
     for (uint32_t index = 0; vdisk_formats[index] != NULL; index++) {
-        if (vdisk_formats[index]->probe != NULL && vdisk_formats[index]->probe(probe))
-            return vdisk_formats[index];
+        if (vdisk_formats[index]->probe == NULL || !vdisk_formats[index]->probe(probe))
+            continue;
+        if (first == NULL)
+            first = vdisk_formats[index];
+        else
+            ++*others;
     }
-    return NULL;
+    return first;
 }
 
 static enum vdisk_status read_probe(struct vdisk_file *file, struct vdisk_probe *probe,
@@ -84,11 +91,16 @@ static enum vdisk_status choose_by_probe(struct vdisk_file *file, struct vdisk_p
                                          struct vdisk_error *error)
 {
     const char *foreign;
+    uint32_t others;
     enum vdisk_status status = read_probe(file, probe, error);
 
     if (status != VDISK_OK)
         return status;
-    *format = claiming_format(probe);
+    *format = claiming_format(probe, &others);
+    /* A guest may have written one of the marks: it is not for us to guess which. */
+    if (others != 0)
+        return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, VDISK_NO_OFFSET,
+                          "the file bears the marks of two formats; name the one that it has");
     if (*format != NULL)
         return VDISK_OK;
     foreign = foreign_reason(probe);
@@ -146,6 +158,7 @@ static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdis
                                           uint64_t offset_bytes, const void *buffer,
                                           size_t length_bytes, struct vdisk_error *error)
 {
+    uint32_t others;
     enum vdisk_status status = read_probe(image->file, probe, error);
 
     if (status != VDISK_OK)
@@ -153,7 +166,7 @@ static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdis
     overlay_window(probe->head, 0, probe->head_bytes, offset_bytes, buffer, length_bytes);
     overlay_window(probe->tail, image->disk.size_bytes - VDISK_SECTOR_BYTES, VDISK_SECTOR_BYTES,
                    offset_bytes, buffer, length_bytes);
-    if (claiming_format(probe) == NULL && foreign_reason(probe) == NULL)
+    if (claiming_format(probe, &others) == NULL && foreign_reason(probe) == NULL)
         return VDISK_OK;
     return vdisk_image_fail(image, error, VDISK_ACCESS, NULL, offset_bytes,
                             "the write would turn this raw disk into an image of another format; "

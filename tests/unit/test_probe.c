@@ -53,10 +53,9 @@ static const struct magic foreign[] = {
 
 /* Enough of a header that the format calls the file its own. */
 static const struct magic known[] = {
-    MAGIC("vhd", DISK_BYTES - 512, "conectix"),
-    MAGIC("vhdx", 0, "vhdxfile"),
-    MAGIC("qcow2", 0, "QFI\xfb\0\0\0\3"),
-    MAGIC("vmdk", 0, "KDMV\1\0\0\0"),
+    MAGIC("vhd", DISK_BYTES - 512, "conectix"), MAGIC("vhdx", 0, "vhdxfile"),
+    MAGIC("qcow2", 0, "QFI\xfb\0\0\0\3"),       MAGIC("vmdk", 0, "KDMV\1\0\0\0"),
+    MAGIC("vdi", 64, "\x7f\x10\xda\xbe"),
 };
 
 static void put(const struct magic *magic)
@@ -96,6 +95,24 @@ static void test_known_formats_are_found(void **state)
         put(&known[i]);
         assert_int_equal(vdisk_image_probe(file, &format, NULL), VDISK_OK);
         assert_string_equal(format, known[i].name);
+        take_away(&known[i]);
+    }
+}
+
+/* A VHD's mark is at the end: behind the mark of another format it decides nothing. */
+static void test_two_marks_are_refused(void **state)
+{
+    const struct magic *vhd = &known[0];
+
+    (void)state;
+    put(vhd);
+    for (size_t i = 1; i < sizeof known / sizeof known[0]; i++) {
+        const char *format = NULL;
+        struct vdisk_error error;
+
+        put(&known[i]);
+        assert_int_equal(vdisk_image_probe(file, &format, &error), VDISK_UNSUPPORTED);
+        assert_non_null(strstr(error.reason, "two formats"));
         take_away(&known[i]);
     }
 }
@@ -146,7 +163,7 @@ static enum vdisk_status write_magic(struct vdisk_image *image, const struct mag
 
     memset(sectors, 0, sizeof sectors);
     memcpy(sectors + magic->offset_bytes, magic->bytes, magic->length_bytes);
-    if (magic->offset_bytes == 0)
+    if (magic->offset_bytes < 8192)
         return vdisk_disk_write(vdisk_image_disk(image), 0, sectors, 8192, error);
     return vdisk_disk_write(vdisk_image_disk(image), DISK_BYTES - 8192, sectors + DISK_BYTES - 8192,
                             8192, error);
@@ -205,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PROBE_TEST(test_foreign_formats_are_refused_by_name),
         PROBE_TEST(test_known_formats_are_found),
+        PROBE_TEST(test_two_marks_are_refused),
         PROBE_TEST(test_everything_else_is_raw),
         PROBE_TEST(test_unknown_names_are_refused),
         PROBE_TEST(test_a_probed_raw_disk_never_becomes_a_container),
