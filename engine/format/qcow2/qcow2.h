@@ -37,8 +37,8 @@
  * that it replaces) before an L1 entry can point to it; entries of it are then no different from
  * others. A new refcount block must be durable before the refcount table names it, and named before
  * what it counts is referenced; so blocks are made ahead of need, by a commit (contents in A, table
- * entry in the A of the next one), and only where one runs out in mid-commit does its making cost a
- * flush of its own. A table that moves (refcount table, L1, snapshots) is written elsewhere,
+ * entry in the A of the next one), and only where they run out between commits does making more
+ * cost a flush of its own. A table that moves (refcount table, L1, snapshots) is written elsewhere,
  * flushed, and the header is switched to it by the write of one sector, which is flushed before the
  * old place is freed. Operations on snapshots change refcounts and COPIED flags of everything at
  * once: they run under the dirty bit (version 3), which makes the next writer count again; in
@@ -71,7 +71,6 @@
 #define QCOW2_AT_SNAPSHOT_COUNT   60
 #define QCOW2_AT_SNAPSHOT_OFFSET  64
 #define QCOW2_AT_INCOMPATIBLE     72
-#define QCOW2_AT_COMPATIBLE       80
 #define QCOW2_AT_AUTOCLEAR        88
 #define QCOW2_AT_REFCOUNT_ORDER   96
 #define QCOW2_AT_HEADER_LENGTH    100
@@ -86,7 +85,6 @@
 #define QCOW2_KNOWN_INCOMPATIBLE UINT64_C(0x1f)
 
 /* Autoclear features. */
-#define QCOW2_BITMAPS      (UINT64_C(1) << 0)
 #define QCOW2_RAW_EXTERNAL (UINT64_C(1) << 1)
 
 /* Types of header extensions. */
@@ -178,7 +176,6 @@ struct qcow2 {
     bool external;                /* guest data is in data_file, at the guest's offset */
     bool raw_external;            /* data_file must read as the raw disk */
     bool compress;                /* whole clusters are written compressed */
-    bool snapshot_view;           /* a snapshot is read, not the disk */
     struct vdisk_file *data_file; /* image->file unless external */
     uint64_t data_bytes;          /* of data_file at open */
     struct qcow2_bitmaps bitmaps;
@@ -255,7 +252,6 @@ enum vdisk_status qcow2_extensions_open(struct vdisk_image *image,
                                         const struct vdisk_open_options *options,
                                         struct vdisk_error *error);
 bool qcow2_name_is_plain(const char *name);
-const char *qcow2_format_from_qemu(const char *name);
 const char *qcow2_format_to_qemu(const char *name);
 
 /* qcow2_backing.c: the names that a header gives. */

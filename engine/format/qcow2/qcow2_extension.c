@@ -148,6 +148,17 @@ bool qcow2_name_is_plain(const char *name)
     return true;
 }
 
+/* QEMU's name of a format that has another name here. */
+static const char *format_from_qemu(const char *name)
+{
+    return strcmp(name, "vpc") == 0 ? "vhd" : name;
+}
+
+const char *qcow2_format_to_qemu(const char *name)
+{
+    return strcmp(name, "vhd") == 0 ? "vpc" : name;
+}
+
 static enum vdisk_status read_backing_format(struct vdisk_image *image, bool required,
                                              struct vdisk_error *error)
 {
@@ -167,7 +178,7 @@ static enum vdisk_status read_backing_format(struct vdisk_image *image, bool req
                        sizeof q->parent_format, "QCOW2 backing format", error);
     if (status != VDISK_OK)
         return status;
-    image->parent_format = qcow2_format_from_qemu(q->parent_format);
+    image->parent_format = format_from_qemu(q->parent_format);
     return VDISK_OK;
 }
 
@@ -277,15 +288,4 @@ enum vdisk_status qcow2_extensions_open(struct vdisk_image *image,
         status = vdisk_file_get_size(q->data_file, &q->data_bytes, error);
     vdisk_free(name);
     return status;
-}
-
-/* QEMU's names of formats that have other names here. */
-const char *qcow2_format_from_qemu(const char *name)
-{
-    return strcmp(name, "vpc") == 0 ? "vhd" : name;
-}
-
-const char *qcow2_format_to_qemu(const char *name)
-{
-    return strcmp(name, "vhd") == 0 ? "vpc" : name;
 }
