@@ -61,11 +61,6 @@ enum vdisk_status vmdk_edit_end(struct vdisk_image *image, struct vmdk_text *tex
     return status;
 }
 
-enum vdisk_status vmdk_edit_flush(struct vdisk_image *image, struct vdisk_error *error)
-{
-    return vdisk_file_flush(image->file, error);
-}
-
 enum vdisk_status vmdk_parent_check(const struct vdisk_image *parent, const char *name,
                                     const char *file_name, struct vdisk_error *error)
 {
@@ -103,7 +98,7 @@ static enum vdisk_status write_parent(struct vdisk_image *image, uint32_t conten
     fits = vmdk_text_set(&text, "parentCID", digits, "CID") &&
            vmdk_text_set(&text, "parentFileNameHint", hint, "createType");
     status = vmdk_edit_end(image, &text, fits, error);
-    return status == VDISK_OK ? vmdk_edit_flush(image, error) : status;
+    return status == VDISK_OK ? vdisk_file_flush(image->file, error) : status;
 }
 
 enum vdisk_status vmdk_set_parent(struct vdisk_image *image, struct vdisk_image *parent,

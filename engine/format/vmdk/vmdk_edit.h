@@ -16,9 +16,6 @@ enum vdisk_status vmdk_edit_begin(struct vdisk_image *image, struct vmdk_text *t
 enum vdisk_status vmdk_edit_end(struct vdisk_image *image, struct vmdk_text *text, bool fits,
                                 struct vdisk_error *error);
 
-/* Flushes the file that the descriptor lies in. */
-enum vdisk_status vmdk_edit_flush(struct vdisk_image *image, struct vdisk_error *error);
-
 enum vdisk_status vmdk_set_parent(struct vdisk_image *image, struct vdisk_image *parent,
                                   const char *parent_name, const char *parent_absolute_name,
                                   struct vdisk_error *error);

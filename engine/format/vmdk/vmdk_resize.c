@@ -29,7 +29,7 @@ static enum vdisk_status write_sectors(struct vdisk_image *image, uint64_t secto
 
     if (status == VDISK_OK)
         status = vmdk_edit_end(image, &text, vmdk_text_set_sectors(&text, sectors), error);
-    return status == VDISK_OK ? vmdk_edit_flush(image, error) : status;
+    return status == VDISK_OK ? vdisk_file_flush(image->file, error) : status;
 }
 
 /* The file is at every moment at least as long as the descriptor says. */

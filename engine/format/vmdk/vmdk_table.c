@@ -16,7 +16,8 @@ static uint64_t table_size(const struct vmdk_extent *extent)
     return (uint64_t)extent->entry_bytes << extent->table_shift;
 }
 
-bool vmdk_range_is_free(struct vmdk_extent *extent, uint64_t offset_bytes, uint64_t length_bytes)
+/* May a grain or a table lie there? */
+static bool range_is_free(struct vmdk_extent *extent, uint64_t offset_bytes, uint64_t length_bytes)
 {
     for (uint32_t i = 0; i < VMDK_RESERVED_MAX; i++) {
         if (vdisk_ranges_overlap(offset_bytes, length_bytes, extent->reserved[i].offset_bytes,
@@ -34,7 +35,7 @@ bool vmdk_grain_fits(struct vmdk_extent *extent, uint64_t grain, uint64_t sector
         vmdk_is_compressed(extent) ? VDISK_SECTOR_BYTES : vmdk_visible_bytes(extent, grain);
 
     return vdisk_mul_u64(sector, VDISK_SECTOR_BYTES, &offset) &&
-           offset >= extent->data_start_bytes && vmdk_range_is_free(extent, offset, length);
+           offset >= extent->data_start_bytes && range_is_free(extent, offset, length);
 }
 
 /* One entry of a directory, as it is. */
@@ -69,7 +70,7 @@ enum vdisk_status vmdk_table_find(struct vmdk_extent *extent, enum vmdk_copy cop
     } else {
         *table_bytes = raw_entry * VDISK_SECTOR_BYTES;
     }
-    if (!vmdk_range_is_free(extent, *table_bytes, table_size(extent)))
+    if (!range_is_free(extent, *table_bytes, table_size(extent)))
         return vmdk_extent_fail(extent, error, VDISK_CORRUPT, directory_structure,
                                 directory_of(extent, copy) + index * extent->entry_bytes,
                                 "a table lies outside of the file or in other metadata");

@@ -30,9 +30,6 @@ uint64_t vmdk_table_skip(struct vmdk_extent *extent, uint64_t grain, uint64_t en
 /* May a grain's content lie at this sector? */
 bool vmdk_grain_fits(struct vmdk_extent *extent, uint64_t grain, uint64_t sector);
 
-/* Where a range that is not the extent's metadata may lie. */
-bool vmdk_range_is_free(struct vmdk_extent *extent, uint64_t offset_bytes, uint64_t length_bytes);
-
 /*
  * Makes sure that tables for a grain exist, in every copy. With image->allocation_lock held; the
  * changes stay in the cache until the extent is flushed.
