@@ -36,14 +36,24 @@ static VOID NTAPI VdEvtWrite(WDFQUEUE Queue, WDFREQUEST Request, size_t Length)
     ForwardToWorkers(Queue, Request);
 }
 
+/* Plug and Play removes a device that says of itself that it has failed for good. */
+static VOID ServeRemove(VD_DEVICE *Device, WDFREQUEST Request)
+{
+    WdfDeviceSetFailed(Device->Handle, WdfDeviceFailedNoRestart);
+    WdfRequestComplete(Request, STATUS_SUCCESS);
+}
+
 static VOID NTAPI VdEvtDeviceControl(WDFQUEUE Queue, WDFREQUEST Request, size_t OutputBufferLength,
                                      size_t InputBufferLength, ULONG IoControlCode)
 {
+    VD_DEVICE *Device = VdDeviceGet(WdfIoQueueGetDevice(Queue));
+
     if (IoControlCode == IOCTL_DISK_VERIFY)
         ForwardToWorkers(Queue, Request);
+    else if (IoControlCode == IOCTL_VIRTUALDISK_REMOVE)
+        ServeRemove(Device, Request);
     else
-        VdIoctlServe(VdDeviceGet(WdfIoQueueGetDevice(Queue)), Request, IoControlCode,
-                     InputBufferLength, OutputBufferLength);
+        VdIoctlServe(Device, Request, IoControlCode, InputBufferLength, OutputBufferLength);
 }
 
 static VOID NTAPI VdEvtInternalDeviceControl(WDFQUEUE Queue, WDFREQUEST Request,

@@ -5,11 +5,15 @@
 #include "output.h"
 #include "package.h"
 #include "property.h"
+#include "volume_windows.h"
 #include "virtualdisk/platform.h"
 
 #include <newdev.h>
 #include <shlwapi.h>
 #include <stdio.h>
+
+#define REMOVE_WAIT_MILLI 10000
+#define POLL_MILLI        50
 
 /* {71a27cdd-812a-11d0-bec7-08002be2092f}: the device class Volume. */
 static const GUID volume_class = {
@@ -126,26 +130,35 @@ static bool delete_node_key(const wchar_t *instance)
     return SHDeleteKeyW(HKEY_LOCAL_MACHINE, key) == ERROR_SUCCESS;
 }
 
-static bool is_running(const wchar_t *instance)
+/* Asks the driver itself to go, and waits. False when the device still runs afterwards. */
+static bool stop_running(const wchar_t *instance)
 {
     wchar_t *path = vdisk_node_interface(instance, &vdisk_control_interface);
+    if (path != NULL)
+        vdisk_volume_remove(path);
+    for (DWORD waited = 0; path != NULL && waited < REMOVE_WAIT_MILLI; waited += POLL_MILLI) {
+        Sleep(POLL_MILLI);
+        vdisk_free(path);
+        path = vdisk_node_interface(instance, &vdisk_control_interface);
+    }
+    bool stopped = path == NULL;
     vdisk_free(path);
-    return path != NULL;
+    return stopped;
 }
 
 /*
- * Where DIF_REMOVE trips over a driver that could not be loaded, or does not exist. A system
- * without it cannot stop a device that runs: the device goes when the system restarts.
+ * Where DIF_REMOVE trips over a driver that could not be loaded, or does not exist: the driver
+ * takes a running device away, and the device is forgotten.
  */
 static enum vdisk_exit forget_node(const wchar_t *instance)
 {
     DWORD failure = GetLastError();
-    bool running = is_running(instance);
+    bool stopped = stop_running(instance);
     if (!delete_node_key(instance)) {
         SetLastError(failure);
         return vdisk_backend_fail("the device could not be removed");
     }
-    if (!running)
+    if (stopped)
         return VDISK_EXIT_OK;
     vdisk_output_message("this system removes devices only when it restarts: everything is written "
                          "to the image, which stays in use until then");

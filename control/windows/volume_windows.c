@@ -125,6 +125,17 @@ enum vdisk_exit vdisk_volume_dismount(const struct vdisk_device *device)
     return code;
 }
 
+bool vdisk_volume_remove(const wchar_t *control_path)
+{
+    HANDLE device = open_device(control_path, GENERIC_READ | GENERIC_WRITE);
+    DWORD got;
+    if (device == INVALID_HANDLE_VALUE)
+        return false;
+    bool asked = control(device, IOCTL_VIRTUALDISK_REMOVE, NULL, 0, &got);
+    CloseHandle(device);
+    return asked;
+}
+
 bool vdisk_volume_exists(const wchar_t *kernel_name)
 {
     UNICODE_STRING name;

@@ -17,6 +17,9 @@ bool vdisk_volume_answers(const wchar_t *volume_path);
  */
 enum vdisk_exit vdisk_volume_dismount(const struct vdisk_device *device);
 
+/* Asks the driver to take its device away. */
+bool vdisk_volume_remove(const wchar_t *control_path);
+
 /* Is there still a device of this name ("\Device\VirtualDisk-0")? */
 bool vdisk_volume_exists(const wchar_t *kernel_name);
 

@@ -76,6 +76,13 @@
 #define IOCTL_VIRTUALDISK_QUERY_STATE                                                              \
     CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0x801, METHOD_BUFFERED, FILE_READ_ACCESS)
 
+/*
+ * Takes the device away, as if it had been unplugged: for systems whose Plug and Play cannot be
+ * asked to remove one. No input, no output. Flush and dismount first.
+ */
+#define IOCTL_VIRTUALDISK_REMOVE                                                                   \
+    CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0x802, METHOD_BUFFERED, FILE_WRITE_ACCESS)
+
 #define VIRTUALDISK_STATE_READ_ONLY 0x00000001u
 
 /*

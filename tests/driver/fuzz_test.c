@@ -38,7 +38,9 @@ static uint32_t random_length(uint32_t *seed)
 /* Requests that by their purpose change what follows: not random ones. */
 static bool is_harmless(DWORD code)
 {
-    return code != FSCTL_LOCK_VOLUME && code != FSCTL_DISMOUNT_VOLUME;
+    const DWORD remove = CTL_CODE(0x8d31, 0x802, METHOD_BUFFERED, FILE_WRITE_ACCESS);
+
+    return code != FSCTL_LOCK_VOLUME && code != FSCTL_DISMOUNT_VOLUME && code != remove;
 }
 
 static void test_random_ioctls(void)
