@@ -29,7 +29,7 @@ def judge(path, model, folder, qemu=True):
 def ours_read_by_others(folder):
     for number, (size, options) in enumerate([(9 * MIB + 512, []), (5 * MIB, ["block=524288"]),
                                               (3 * MIB + 1024, ["fixed"]), (2 * MIB, ["block=65536"]),
-                                              (40 * MIB, ["subformat=fixed"])]):
+                                              (4 * MIB, ["subformat=fixed"])]):
         path = os.path.join(folder, f"ours{number}.vhd")
         model = Model(size, number)
         TOOL.create(path, "vhd", size, *options)
@@ -46,7 +46,7 @@ def grown_and_shrunk(folder):
         path = os.path.join(folder, f"resized{number}.vhd")
         model = Model(3 * MIB + 512, 50 + number)
         TOOL.create(path, "vhd", len(model.bytes), *options)
-        for size in (7 * MIB, 9 * MIB + 1536, 2 * MIB + 512, 40 * MIB, 5 * MIB):
+        for size in (7 * MIB, 9 * MIB + 1536, 2 * MIB + 512, 12 * MIB, 5 * MIB):
             script = model.tool_script(6) + [f"resize {size}"]
             model.resize(size)
             TOOL.run(path, "vhd", script + model.tool_script(4))
