@@ -272,7 +272,8 @@ static enum vdisk_status zero_over_parent(struct vdisk_image *image, uint64_t of
     uint32_t count;
     uint64_t block_offset;
     bool zero;
-    enum vdisk_status status = vdisk_image_is_zero_below(image, offset_bytes, length_bytes, &zero, error);
+    enum vdisk_status status =
+        vdisk_image_is_zero_below(image, offset_bytes, length_bytes, &zero, error);
 
     if (status != VDISK_OK || zero)
         return status;
