@@ -18,6 +18,26 @@ static HANDLE open_device(const wchar_t *path, DWORD access)
     return CreateFileW(path, access, SHARE_ALL, NULL, OPEN_EXISTING, 0, NULL);
 }
 
+/*
+ * The volume with the file system that is mounted on it. The interface leads past it, to the
+ * physical device, on which nothing is ever mounted.
+ */
+static HANDLE open_volume(const wchar_t *kernel_name, ACCESS_MASK access)
+{
+    UNICODE_STRING name;
+    OBJECT_ATTRIBUTES attributes;
+    IO_STATUS_BLOCK result;
+    HANDLE volume;
+    RtlInitUnicodeString(&name, kernel_name);
+    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, NULL, NULL);
+    NTSTATUS status = NtOpenFile(&volume, access | SYNCHRONIZE, &attributes, &result, SHARE_ALL,
+                                 FILE_SYNCHRONOUS_IO_NONALERT);
+    if (status >= 0)
+        return volume;
+    SetLastError(RtlNtStatusToDosError(status));
+    return INVALID_HANDLE_VALUE;
+}
+
 static bool control(HANDLE device, DWORD code, void *output, DWORD output_bytes, DWORD *got)
 {
     return DeviceIoControl(device, code, NULL, 0, output, output_bytes, got, NULL);
@@ -101,11 +121,21 @@ static bool is_raw_answer(DWORD error)
            error == ERROR_INVALID_PARAMETER;
 }
 
+/* Past the file system, whose handles are of no use once it is dismounted. */
+static bool flush_image(const struct vdisk_device *device)
+{
+    HANDLE image = open_device(device->volume_path, GENERIC_READ | GENERIC_WRITE);
+    bool flushed = image != INVALID_HANDLE_VALUE && FlushFileBuffers(image);
+    if (image != INVALID_HANDLE_VALUE)
+        CloseHandle(image);
+    return flushed;
+}
+
 enum vdisk_exit vdisk_volume_dismount(const struct vdisk_device *device)
 {
     bool read_only = (device->state.flags & VIRTUALDISK_STATE_READ_ONLY) != 0;
     HANDLE volume =
-        open_device(device->volume_path, GENERIC_READ | (read_only ? 0 : GENERIC_WRITE));
+        open_volume(device->kernel_name, GENERIC_READ | (read_only ? 0 : GENERIC_WRITE));
     if (volume == INVALID_HANDLE_VALUE)
         return vdisk_backend_fail("the volume could not be opened");
     enum vdisk_exit code = VDISK_EXIT_OK;
@@ -117,7 +147,7 @@ enum vdisk_exit vdisk_volume_dismount(const struct vdisk_device *device)
     } else if (!control(volume, FSCTL_DISMOUNT_VOLUME, NULL, 0, &got) &&
                !is_raw_answer(GetLastError())) {
         code = vdisk_backend_fail("the file system could not be dismounted");
-    } else if (!read_only && !FlushFileBuffers(volume)) {
+    } else if (!read_only && !flush_image(device)) {
         vdisk_backend_fail("the last data could not be written to the image");
         code = VDISK_EXIT_IO;
     }
@@ -138,15 +168,9 @@ bool vdisk_volume_remove(const wchar_t *control_path)
 
 bool vdisk_volume_exists(const wchar_t *kernel_name)
 {
-    UNICODE_STRING name;
-    OBJECT_ATTRIBUTES attributes;
-    IO_STATUS_BLOCK result;
-    HANDLE device;
-    RtlInitUnicodeString(&name, kernel_name);
-    InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, NULL, NULL);
-    if (NtOpenFile(&device, FILE_READ_ATTRIBUTES | SYNCHRONIZE, &attributes, &result, SHARE_ALL,
-                   FILE_SYNCHRONOUS_IO_NONALERT) < 0)
+    HANDLE volume = open_volume(kernel_name, FILE_READ_ATTRIBUTES);
+    if (volume == INVALID_HANDLE_VALUE)
         return false;
-    NtClose(device);
+    CloseHandle(volume);
     return true;
 }
