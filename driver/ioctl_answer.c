@@ -29,7 +29,6 @@ typedef struct _VD_IOCTL {
 } VD_IOCTL;
 
 #define MEDIA_TYPE_FIXED      12u
-#define PARTITION_TYPE_IFS    0x07u
 #define DEVICE_TYPE_DISK      7u
 #define NOT_PARTITIONABLE     UINT32_MAX
 #define GPT_READ_ONLY         0x1000000000000000ull
@@ -81,7 +80,7 @@ static int32_t AnswerPartition(const VD_QUESTION *Question, uint8_t *Output, siz
 {
     (void)Information;
     vdisk_store_le64(Output + 8, Question->Volume->SizeBytes);
-    Output[24] = PARTITION_TYPE_IFS;
+    Output[24] = Question->Volume->PartitionType;
     Output[26] = true; /* RecognizedPartition */
     return VD_STATUS_SUCCESS;
 }
@@ -90,7 +89,7 @@ static int32_t AnswerPartitionEx(const VD_QUESTION *Question, uint8_t *Output, s
 {
     (void)Information;
     vdisk_store_le64(Output + 16, Question->Volume->SizeBytes);
-    Output[32] = PARTITION_TYPE_IFS; /* PartitionStyle 0: MBR */
+    Output[32] = Question->Volume->PartitionType; /* PartitionStyle 0: MBR */
     Output[34] = true;
     return VD_STATUS_SUCCESS;
 }

@@ -8,6 +8,18 @@ static uint16_t UpcaseUnit(uint16_t Unit)
     return RtlUpcaseUnicodeChar(Unit);
 }
 
+/* A first sector that cannot be read is no reason not to start. */
+static VOID RecognizeVolume(VD_DEVICE *Device, struct vdisk_error *Error)
+{
+    const uint32_t SectorBytes = Device->Disk->logical_sector_bytes;
+    uint8_t *BootSector = vdisk_alloc(SectorBytes);
+    const bool Readable = BootSector != NULL && vdisk_disk_read(Device->Disk, 0, BootSector,
+                                                                SectorBytes, Error) == VDISK_OK;
+
+    VdVolumeRecognize(&Device->Volume, Readable ? BootSector : NULL);
+    vdisk_free(BootSector);
+}
+
 static VOID DescribeVolume(VD_DEVICE *Device)
 {
     VD_VOLUME *Volume = &Device->Volume;
@@ -44,6 +56,7 @@ NTSTATUS VdMediumOpen(VD_DEVICE *Device, struct vdisk_error *Error)
     }
     Device->Disk = vdisk_image_disk(Device->Image);
     DescribeVolume(Device);
+    RecognizeVolume(Device, Error);
     return STATUS_SUCCESS;
 }
 

@@ -10,6 +10,14 @@
 #define HASH_BYTES            8u
 #define GUID_VERSION_BYTE     7u /* of a GUID in memory: the high byte of Data3 */
 #define GUID_VARIANT_BYTE     8u
+#define PARTITION_FAT12       0x01u
+#define PARTITION_FAT16       0x06u
+#define PARTITION_IFS         0x07u /* NTFS, exFAT */
+#define PARTITION_FAT32       0x0cu
+#define FAT12_BELOW_BYTES     (4200u * 1024u)
+#define FAT16_BELOW_BYTES     (512u * 1024u * 1024u)
+#define BOOT_NAME_OFFSET      3u
+#define BOOT_NAME_BYTES       8u
 #define GUID_VERSION_OWN_WAYS 0x80u /* RFC 9562, version 8 */
 
 static uint32_t LargestDivisor(uint64_t Value, uint32_t Limit)
@@ -39,6 +47,28 @@ VD_GEOMETRY VdVolumeGeometry(const VD_VOLUME *Volume)
     }
     Geometry.Cylinders = SectorCount / Geometry.SectorsPerTrack / Geometry.TracksPerCylinder;
     return Geometry;
+}
+
+static bool HasName(const uint8_t *BootSector, const char *Name)
+{
+    for (uint32_t i = 0; i < BOOT_NAME_BYTES; i++) {
+        if (BootSector[BOOT_NAME_OFFSET + i] != (uint8_t)Name[i])
+            return false;
+    }
+    return true;
+}
+
+/* An empty volume is offered to FAT, the one file system that asks for its type. */
+void VdVolumeRecognize(VD_VOLUME *Volume, const uint8_t *BootSector)
+{
+    if (BootSector != NULL && (HasName(BootSector, "NTFS    ") || HasName(BootSector, "EXFAT   ")))
+        Volume->PartitionType = PARTITION_IFS;
+    else if (Volume->SizeBytes < FAT12_BELOW_BYTES)
+        Volume->PartitionType = PARTITION_FAT12;
+    else if (Volume->SizeBytes < FAT16_BELOW_BYTES)
+        Volume->PartitionType = PARTITION_FAT16;
+    else
+        Volume->PartitionType = PARTITION_FAT32;
 }
 
 /* FNV-1a over the path with its case folded. */

@@ -12,6 +12,7 @@
 #define VD_NAME_CHARS     48
 #define VD_FORMAT_BYTES   16
 #define VD_IDENTITY_BYTES 16
+#define VD_BOOT_BYTES     512
 
 /* Set when the device starts; immutable while it is started. */
 typedef struct _VD_VOLUME {
@@ -20,6 +21,7 @@ typedef struct _VD_VOLUME {
     uint32_t PhysicalSectorBytes;
     uint32_t Number; /* N of \Device\VirtualDisk-N */
     bool ReadOnly;
+    uint8_t PartitionType;        /* as a partition table would have it */
     uint16_t Name[VD_NAME_CHARS]; /* UTF-16, the device's full name */
     uint16_t NameBytes;           /* without a NUL */
     const uint16_t *Path;         /* UTF-16, the image's NT path */
@@ -46,6 +48,12 @@ typedef struct _VD_GEOMETRY {
 
 /* A geometry whose product is exactly the number of sectors, so that no formatter loses the end. */
 VD_GEOMETRY VdVolumeGeometry(const VD_VOLUME *Volume);
+
+/*
+ * Fills PartitionType: from the file system in the first sector (at least VD_BOOT_BYTES of it;
+ * NULL: unknown), else from the size. Some file systems do not mount where the type is not theirs.
+ */
+void VdVolumeRecognize(VD_VOLUME *Volume, const uint8_t *BootSector);
 
 /* Fills Identity from Path. `Upcase` folds the case of one UTF-16 unit as the host's files do. */
 void VdVolumeIdentify(VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit));

@@ -42,6 +42,28 @@ static void test_geometry_is_exact(void **state)
     }
 }
 
+static uint8_t recognize(uint64_t size_bytes, const char *name)
+{
+    VD_VOLUME volume = {.SizeBytes = size_bytes, .LogicalSectorBytes = 512};
+    uint8_t sector[VD_BOOT_BYTES] = {0};
+
+    if (name != NULL)
+        memcpy(sector + 3, name, 8);
+    VdVolumeRecognize(&volume, name == NULL ? NULL : sector);
+    return volume.PartitionType;
+}
+
+static void test_partition_type(void **state)
+{
+    (void)state;
+    assert_int_equal(recognize(1ull << 20, "NTFS    "), 0x07);
+    assert_int_equal(recognize(1ull << 40, "EXFAT   "), 0x07);
+    assert_int_equal(recognize(1ull << 20, "MSDOS5.0"), 0x01);
+    assert_int_equal(recognize(100ull << 20, "mkfs.fat"), 0x06);
+    assert_int_equal(recognize(1ull << 40, "MSDOS5.0"), 0x0c);
+    assert_int_equal(recognize(100ull << 20, NULL), 0x06);
+}
+
 static uint16_t upcase(uint16_t unit)
 {
     return unit >= 'a' && unit <= 'z' ? (uint16_t)(unit - 32) : unit;
@@ -76,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_geometry_is_exact),
+        cmocka_unit_test(test_partition_type),
         cmocka_unit_test(test_identity),
     };
 
