@@ -160,7 +160,7 @@ enum vdisk_status vhdx_write_new(struct vdisk_image *image, uint64_t offset_byte
     return status;
 }
 
-/* A whole block: it becomes ZERO, which also hides the parent, and its space is free. */
+/* A whole block that is not zeros: it becomes ZERO, which hides the parent; its space is free. */
 static enum vdisk_status zero_block(struct vdisk_image *image, uint64_t block,
                                     struct vdisk_error *error)
 {
@@ -171,16 +171,8 @@ static enum vdisk_status zero_block(struct vdisk_image *image, uint64_t block,
 
     if (status != VDISK_OK)
         return status;
-    switch (entry & VHDX_BAT_STATE_MASK) {
-    case VHDX_BLOCK_NOT_PRESENT:
-        return state->metadata.has_parent ? vhdx_bat_store(image, index, VHDX_BLOCK_ZERO, error)
-                                          : VDISK_OK;
-    case VHDX_BLOCK_FULL:
-    case VHDX_BLOCK_PARTIAL:
-        break;
-    default:
-        return VDISK_OK;
-    }
+    if ((entry & VHDX_BAT_STATE_MASK) == VHDX_BLOCK_NOT_PRESENT)
+        return vhdx_bat_store(image, index, VHDX_BLOCK_ZERO, error);
     status = vhdx_bat_check_block(image, block, entry, &offset, error);
     if (status == VDISK_OK)
         status = vhdx_bat_store(image, index, VHDX_BLOCK_ZERO, error);
@@ -204,23 +196,6 @@ static enum vdisk_status write_zeros(struct vdisk_image *image, uint64_t offset_
     return status;
 }
 
-/* Part of a block, or an image whose blocks stay allocated. */
-static enum vdisk_status zero_in_place(struct vdisk_image *image, uint64_t offset_bytes,
-                                       uint64_t *length_bytes, struct vdisk_error *error)
-{
-    struct vdisk_extent extent = {0};
-    enum vdisk_status status = vhdx_bat_map(image, offset_bytes, *length_bytes, &extent, error);
-
-    if (status != VDISK_OK)
-        return status;
-    *length_bytes = extent.length_bytes;
-    if (extent.kind == VDISK_EXTENT_DATA)
-        return vdisk_file_zero(image->file, extent.file_offset_bytes, extent.length_bytes, error);
-    if (extent.kind == VDISK_EXTENT_UNALLOCATED && image->has_parent)
-        return write_zeros(image, offset_bytes, length_bytes, error);
-    return VDISK_OK;
-}
-
 enum vdisk_status vhdx_write_zero(struct vdisk_image *image, uint64_t offset_bytes,
                                   uint64_t length_bytes, uint64_t *done_bytes,
                                   struct vdisk_error *error)
@@ -228,14 +203,24 @@ enum vdisk_status vhdx_write_zero(struct vdisk_image *image, uint64_t offset_byt
     const struct vhdx_metadata *metadata = &vhdx_state_of(image)->metadata;
     const uint64_t block = offset_bytes / metadata->block_bytes;
     const uint64_t within = offset_bytes % metadata->block_bytes;
+    struct vdisk_extent extent = {0};
+    enum vdisk_status status = vhdx_bat_map(image, offset_bytes, length_bytes, &extent, error);
 
-    *done_bytes = length_bytes;
+    if (status != VDISK_OK)
+        return status;
+    *done_bytes = extent.length_bytes;
+    if (extent.kind == VDISK_EXTENT_ZERO ||
+        (extent.kind == VDISK_EXTENT_UNALLOCATED && !image->has_parent))
+        return VDISK_OK;
     if (!metadata->fixed) {
         *done_bytes = vdisk_min_u64(length_bytes, metadata->block_bytes - within);
         if (*done_bytes == visible_bytes(image, block))
             return zero_block(image, block, error);
     }
-    return zero_in_place(image, offset_bytes, done_bytes, error);
+    *done_bytes = vdisk_min_u64(extent.length_bytes, metadata->block_bytes - within);
+    if (extent.kind == VDISK_EXTENT_DATA)
+        return vdisk_file_zero(image->file, extent.file_offset_bytes, *done_bytes, error);
+    return write_zeros(image, offset_bytes, done_bytes, error);
 }
 
 enum vdisk_status vhdx_write_end(struct vdisk_image *image, struct vdisk_error *error)
