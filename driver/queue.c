@@ -36,11 +36,18 @@ static VOID NTAPI VdEvtWrite(WDFQUEUE Queue, WDFREQUEST Request, size_t Length)
     ForwardToWorkers(Queue, Request);
 }
 
-/* Plug and Play removes a device that says of itself that it has failed for good. */
+/*
+ * Plug and Play removes a device that says of itself that it has failed for good. Some kernels do
+ * it at once, on this thread, and it waits for every request of the device: this one must be over.
+ */
 static VOID ServeRemove(VD_DEVICE *Device, WDFREQUEST Request)
 {
-    WdfDeviceSetFailed(Device->Handle, WdfDeviceFailedNoRestart);
+    const WDFDEVICE Handle = Device->Handle;
+
+    WdfObjectReference(Handle);
     WdfRequestComplete(Request, STATUS_SUCCESS);
+    WdfDeviceSetFailed(Handle, WdfDeviceFailedNoRestart);
+    WdfObjectDereference(Handle);
 }
 
 static VOID NTAPI VdEvtDeviceControl(WDFQUEUE Queue, WDFREQUEST Request, size_t OutputBufferLength,
