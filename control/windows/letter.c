@@ -132,6 +132,17 @@ static bool move_link(const wchar_t *kernel_name, char from, char to)
     return define_link(kernel_name, to, 0);
 }
 
+/* NT 5.2's own mount manager gives letters, but a program may have no say in it there. */
+static bool move_letter(const struct vdisk_device *device, char from, char to)
+{
+    wchar_t volume_name[VDISK_VOLUME_NAME_CHARS];
+    if (!vdisk_letter_volume_name(device->volume_path, volume_name))
+        return move_link(device->kernel_name, from, to);
+    return move_mount_point(volume_name, from, to) ||
+           (GetLastError() == ERROR_CALL_NOT_IMPLEMENTED &&
+            move_link(device->kernel_name, from, to));
+}
+
 enum vdisk_exit vdisk_letter_assign(struct vdisk_device *device, char wanted)
 {
     char current = wait_for_automatic(device->kernel_name);
@@ -144,10 +155,7 @@ enum vdisk_exit vdisk_letter_assign(struct vdisk_device *device, char wanted)
         vdisk_output_message("the drive letter %c: is in use", letter);
         return VDISK_EXIT_BUSY;
     }
-    wchar_t volume_name[VDISK_VOLUME_NAME_CHARS];
-    if (letter != current && !(vdisk_letter_volume_name(device->volume_path, volume_name)
-                                   ? move_mount_point(volume_name, current, letter)
-                                   : move_link(device->kernel_name, current, letter)))
+    if (letter != current && !move_letter(device, current, letter))
         return vdisk_backend_fail("the drive letter could not be assigned");
     snprintf(device->letter, sizeof(device->letter), "%c:", letter);
     return VDISK_EXIT_OK;
