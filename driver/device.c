@@ -40,7 +40,41 @@ static NTSTATUS NameVolume(VD_VOLUME *Volume, ULONG Number)
     return Status;
 }
 
-static NTSTATUS ConfigureInit(PWDFDEVICE_INIT DeviceInit, VD_VOLUME *Volume)
+static BOOLEAN IsNameFree(VD_VOLUME *Volume)
+{
+    UNICODE_STRING Name = {
+        .Buffer = Volume->Name, .Length = Volume->NameBytes, .MaximumLength = Volume->NameBytes};
+    OBJECT_ATTRIBUTES Attributes;
+    IO_STATUS_BLOCK Result;
+    HANDLE Holder;
+    NTSTATUS Status;
+
+    InitializeObjectAttributes(&Attributes, &Name, OBJ_CASE_INSENSITIVE | OBJ_KERNEL_HANDLE, NULL,
+                               NULL);
+    Status = ZwOpenFile(&Holder, FILE_READ_ATTRIBUTES, &Attributes, &Result,
+                        FILE_SHARE_READ | FILE_SHARE_WRITE, 0);
+    if (NT_SUCCESS(Status))
+        ZwClose(Holder);
+    return Status == STATUS_OBJECT_NAME_NOT_FOUND;
+}
+
+/*
+ * A number whose name is free, too: a removed device keeps its name for as long as somebody, a file
+ * system for example, holds on to the device object.
+ */
+static DECLSPEC_NOINLINE ULONG TakeNumber(VD_VOLUME *Volume)
+{
+    ULONG Number = VdNumberTake(0);
+
+    while (Number != VD_NUMBER_NONE &&
+           !(NT_SUCCESS(NameVolume(Volume, Number)) && IsNameFree(Volume))) {
+        VdNumberGiveBack(Number);
+        Number = VdNumberTake(Number + 1);
+    }
+    return Number;
+}
+
+static DECLSPEC_NOINLINE NTSTATUS ConfigureInit(PWDFDEVICE_INIT DeviceInit, VD_VOLUME *Volume)
 {
     UNICODE_STRING Name = {
         .Buffer = Volume->Name, .Length = Volume->NameBytes, .MaximumLength = Volume->NameBytes};
@@ -75,15 +109,12 @@ static NTSTATUS CreateInterfaces(WDFDEVICE Device)
 }
 
 /* From success on the number belongs to the device. */
-static NTSTATUS CreateDevice(PWDFDEVICE_INIT DeviceInit, ULONG Number, VD_DEVICE **Device)
+static NTSTATUS CreateDevice(PWDFDEVICE_INIT DeviceInit, VD_VOLUME *Volume, VD_DEVICE **Device)
 {
     WDF_OBJECT_ATTRIBUTES Attributes;
-    VD_VOLUME Volume = {0};
     WDFDEVICE Handle;
-    NTSTATUS Status = NameVolume(&Volume, Number);
+    NTSTATUS Status = ConfigureInit(DeviceInit, Volume);
 
-    if (NT_SUCCESS(Status))
-        Status = ConfigureInit(DeviceInit, &Volume);
     if (!NT_SUCCESS(Status))
         return Status;
     WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&Attributes, VD_DEVICE);
@@ -95,22 +126,23 @@ static NTSTATUS CreateDevice(PWDFDEVICE_INIT DeviceInit, ULONG Number, VD_DEVICE
 
     *Device = VdDeviceGet(Handle);
     (*Device)->Handle = Handle;
-    (*Device)->Number = Number;
-    (*Device)->Volume = Volume;
+    (*Device)->Number = Volume->Number;
+    (*Device)->Volume = *Volume;
     VdCountersInitialize(&(*Device)->Counters);
     return STATUS_SUCCESS;
 }
 
 NTSTATUS NTAPI VdEvtDeviceAdd(WDFDRIVER Driver, PWDFDEVICE_INIT DeviceInit)
 {
-    const ULONG Number = VdNumberTake();
+    VD_VOLUME Volume = {0};
+    const ULONG Number = TakeNumber(&Volume);
     VD_DEVICE *Device;
     NTSTATUS Status;
 
     UNREFERENCED_PARAMETER(Driver);
     if (Number == VD_NUMBER_NONE)
         return STATUS_INSUFFICIENT_RESOURCES;
-    Status = CreateDevice(DeviceInit, Number, &Device);
+    Status = CreateDevice(DeviceInit, &Volume, &Device);
     if (!NT_SUCCESS(Status)) {
         VdNumberGiveBack(Number);
         return Status;

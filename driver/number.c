@@ -5,9 +5,9 @@
 
 static volatile LONG TakenNumbers[NUMBER_COUNT / BITS_PER_WORD];
 
-ULONG VdNumberTake(VOID)
+ULONG VdNumberTake(ULONG First)
 {
-    for (ULONG Number = 0; Number < NUMBER_COUNT; Number++) {
+    for (ULONG Number = First; Number < NUMBER_COUNT; Number++) {
         const LONG Bit = (LONG)(1u << Number % BITS_PER_WORD);
 
         if ((InterlockedOr(&TakenNumbers[Number / BITS_PER_WORD], Bit) & Bit) == 0)

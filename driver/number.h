@@ -6,8 +6,8 @@
 
 #define VD_NUMBER_NONE ((ULONG)-1)
 
-/* VD_NUMBER_NONE when all are taken. */
-ULONG VdNumberTake(VOID);
+/* The lowest that is free, from `First` on; VD_NUMBER_NONE when all are taken. */
+ULONG VdNumberTake(ULONG First);
 VOID VdNumberGiveBack(_In_ ULONG Number);
 
 #endif
