@@ -181,14 +181,32 @@ enum vdisk_status vdisk_image_is_zero_below(struct vdisk_image *image, uint64_t 
     *zero = offset_bytes >= parent_bytes;
     if (*zero)
         return VDISK_OK;
-    status = vdisk_disk_map(&image->parent->disk, offset_bytes,
-                            vdisk_min_u64(*length_bytes, parent_bytes - offset_bytes), &extent,
-                            error);
+    status =
+        vdisk_disk_map(&image->parent->disk, offset_bytes,
+                       vdisk_min_u64(*length_bytes, parent_bytes - offset_bytes), &extent, error);
     if (status != VDISK_OK)
         return status;
     *length_bytes = extent.length_bytes;
     *zero = extent.kind == VDISK_EXTENT_ZERO || extent.kind == VDISK_EXTENT_UNALLOCATED;
     return VDISK_OK;
+}
+
+enum vdisk_status vdisk_image_hide_parent(struct vdisk_image *image, uint64_t offset_bytes,
+                                          struct vdisk_error *error)
+{
+    uint64_t end;
+    enum vdisk_status status = VDISK_OK;
+
+    if (image->parent == NULL)
+        return VDISK_OK;
+    end = vdisk_min_u64(image->disk.size_bytes, image->parent->disk.size_bytes);
+    while (offset_bytes < end && status == VDISK_OK) {
+        uint64_t done = 0;
+
+        status = image->format->zero(image, offset_bytes, end - offset_bytes, &done, error);
+        offset_bytes += done;
+    }
+    return status == VDISK_OK ? image->format->flush(image, error) : status;
 }
 
 /* The session's first write: the format bumps identities before any byte changes. */
@@ -481,8 +499,7 @@ static enum vdisk_status open_one(struct vdisk_file *file, const struct vdisk_op
         vdisk_file_close(file);
         return status;
     }
-    image->guard_magic =
-        (options->guard_magic || options->format == NULL) && format->probe == NULL;
+    image->guard_magic = (options->guard_magic || options->format == NULL) && format->probe == NULL;
     status = format->open(image, options, error);
     if (status == VDISK_OK && (format->capabilities & VDISK_CAN_WRITE) == 0)
         image->disk.read_only = true;
@@ -550,8 +567,8 @@ static enum vdisk_status try_parent(struct vdisk_image *top, struct vdisk_image 
 static bool is_another_file(enum vdisk_status status)
 {
     return status == VDISK_NOT_FOUND || status == VDISK_ACCESS || status == VDISK_INVALID ||
-           status == VDISK_WRONG_FORMAT || status == VDISK_CORRUPT ||
-           status == VDISK_UNSUPPORTED || status == VDISK_PARENT_CHANGED;
+           status == VDISK_WRONG_FORMAT || status == VDISK_CORRUPT || status == VDISK_UNSUPPORTED ||
+           status == VDISK_PARENT_CHANGED;
 }
 
 /* Tries the names in their order; what is said in the end is the most telling failure. */

@@ -171,6 +171,13 @@ enum vdisk_status vdisk_image_is_zero_below(struct vdisk_image *image, uint64_t 
                                             uint64_t *length_bytes, bool *zero,
                                             struct vdisk_error *error);
 
+/*
+ * For formats, under the allocation lock: after a child has grown, what it gained (from
+ * offset_bytes on) is made zero where its parent has something there. Flushed.
+ */
+enum vdisk_status vdisk_image_hide_parent(struct vdisk_image *image, uint64_t offset_bytes,
+                                          struct vdisk_error *error);
+
 /* For formats: vdisk_fail with the image's file name. */
 enum vdisk_status vdisk_image_fail(struct vdisk_image *image, struct vdisk_error *error,
                                    enum vdisk_status status, const char *structure,

@@ -56,25 +56,6 @@ static enum vdisk_status clear_entries(struct vdisk_image *image, const struct v
     return status;
 }
 
-/* What a child gains must not show what its parent has there. */
-static enum vdisk_status hide_parent(struct vdisk_image *image, uint64_t offset_bytes,
-                                     struct vdisk_error *error)
-{
-    uint64_t end;
-    enum vdisk_status status = VDISK_OK;
-
-    if (image->parent == NULL)
-        return VDISK_OK;
-    end = vdisk_min_u64(image->disk.size_bytes, image->parent->disk.size_bytes);
-    while (offset_bytes < end && status == VDISK_OK) {
-        uint64_t done = 0;
-
-        status = vdi_zero(image, offset_bytes, end - offset_bytes, &done, error);
-        offset_bytes += done;
-    }
-    return status == VDISK_OK ? vdi_flush(image, error) : status;
-}
-
 static enum vdisk_status grow(struct vdisk_image *image, uint64_t size_bytes, uint32_t block_count,
                               struct vdisk_error *error)
 {
@@ -100,7 +81,7 @@ static enum vdisk_status grow(struct vdisk_image *image, uint64_t size_bytes, ui
     state->header.block_count = block_count;
     status = vdi_replace_layout(image, slot_shift, error);
     if (status == VDISK_OK)
-        status = hide_parent(image, old_bytes, error);
+        status = vdisk_image_hide_parent(image, old_bytes, error);
     return status;
 }
 

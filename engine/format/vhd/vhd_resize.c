@@ -216,25 +216,6 @@ static enum vdisk_status grow_table(struct vdisk_image *image, struct vhd_change
     return status;
 }
 
-/* What a child gains must not show what its parent has there. */
-static enum vdisk_status hide_parent(struct vdisk_image *image, uint64_t offset_bytes,
-                                     struct vdisk_error *error)
-{
-    uint64_t end;
-    enum vdisk_status status = VDISK_OK;
-
-    if (image->parent == NULL)
-        return VDISK_OK;
-    end = vdisk_min_u64(image->disk.size_bytes, image->parent->disk.size_bytes);
-    while (offset_bytes < end && status == VDISK_OK) {
-        uint64_t done = 0;
-
-        status = vhd_zero(image, offset_bytes, end - offset_bytes, &done, error);
-        offset_bytes += done;
-    }
-    return status == VDISK_OK ? vhd_flush(image, error) : status;
-}
-
 static enum vdisk_status grow(struct vdisk_image *image, struct vhd_change *change,
                               uint64_t size_bytes, struct vdisk_error *error)
 {
@@ -251,7 +232,7 @@ static enum vdisk_status grow(struct vdisk_image *image, struct vhd_change *chan
     if (status == VDISK_OK)
         status = vhd_replace_layout(image, error);
     if (status == VDISK_OK)
-        status = hide_parent(image, old_bytes, error);
+        status = vdisk_image_hide_parent(image, old_bytes, error);
     return status;
 }
 
