@@ -81,6 +81,25 @@ enum vdisk_status vdisk_disk_zero(struct vdisk_disk *disk, uint64_t offset_bytes
     return disk->ops->zero(disk, offset_bytes, length_bytes, error);
 }
 
+enum vdisk_status vdisk_disk_discard(struct vdisk_disk *disk, uint64_t offset_bytes,
+                                     uint64_t length_bytes, struct vdisk_error *error)
+{
+    enum vdisk_status status = check_write(disk, offset_bytes, length_bytes, error);
+    uint64_t from, to;
+
+    if (status != VDISK_OK)
+        return status;
+    if (disk->discard_bytes == 0)
+        return vdisk_fail(error, VDISK_UNSUPPORTED, NULL, NULL, VDISK_NO_OFFSET,
+                          "this disk cannot give space back");
+    to = offset_bytes + length_bytes;
+    if (to != disk->size_bytes) /* the last unit may be cut off by the end of the disk */
+        to = vdisk_align_down(to, disk->discard_bytes);
+    if (!vdisk_align_up(offset_bytes, disk->discard_bytes, &from) || from >= to)
+        return VDISK_OK;
+    return disk->ops->discard(disk, from, to - from, error);
+}
+
 enum vdisk_status vdisk_disk_map(struct vdisk_disk *disk, uint64_t offset_bytes,
                                  uint64_t length_bytes, struct vdisk_extent *extent,
                                  struct vdisk_error *error)

@@ -49,6 +49,13 @@ struct vdisk_disk_ops {
                               struct vdisk_error *error);
 
     /*
+     * Gives the space of a range back; it reads as zeros afterwards. The range consists of whole
+     * units of disk->discard_bytes. NULL where discard_bytes is 0.
+     */
+    enum vdisk_status (*discard)(struct vdisk_disk *disk, uint64_t offset_bytes,
+                                 uint64_t length_bytes, struct vdisk_error *error);
+
+    /*
      * What lies at offset_bytes; at most length_bytes of it. Chains are followed: the answer says
      * where the bytes really come from.
      */
@@ -62,9 +69,11 @@ struct vdisk_disk_ops {
 struct vdisk_disk {
     const struct vdisk_disk_ops *ops;
     uint64_t size_bytes;
-    uint32_t logical_sector_bytes;  /* 512 or 4096: the unit a guest must use */
+    uint32_t logical_sector_bytes;  /* 512, 2048 (CD) or 4096: the unit a guest must use */
     uint32_t physical_sector_bytes; /* the unit that is written at once */
+    uint32_t discard_bytes;         /* unit (a power of two) of `discard`; 0: there is none */
     bool read_only;
+    bool optical; /* a CD or DVD: read-only, sectors of 2048 bytes */
 };
 
 /* Range, alignment and read-only are checked here. Length 0 succeeds. */
@@ -76,6 +85,12 @@ enum vdisk_status vdisk_disk_write(struct vdisk_disk *disk, uint64_t offset_byte
 enum vdisk_status vdisk_disk_flush(struct vdisk_disk *disk, struct vdisk_error *error);
 enum vdisk_status vdisk_disk_zero(struct vdisk_disk *disk, uint64_t offset_bytes,
                                   uint64_t length_bytes, struct vdisk_error *error);
+/*
+ * Says that a range is not needed any more. What it has in whole units is given back and reads as
+ * zeros; the rest of it stays as it is. VDISK_UNSUPPORTED where space cannot be given back.
+ */
+enum vdisk_status vdisk_disk_discard(struct vdisk_disk *disk, uint64_t offset_bytes,
+                                     uint64_t length_bytes, struct vdisk_error *error);
 /* For disks whose `zero` cannot free anything: writes zeros, in bounded pieces, unchecked. */
 enum vdisk_status vdisk_disk_write_zeros(struct vdisk_disk *disk, uint64_t offset_bytes,
                                          uint64_t length_bytes, struct vdisk_error *error);

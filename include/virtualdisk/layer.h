@@ -1,0 +1,38 @@
+/*
+ * Layers: disks over another disk, which is called `next`. A layer borrows its next: closing the
+ * layer leaves it open, and it must live longer than the layer. Threads as for every disk.
+ */
+#ifndef VIRTUALDISK_LAYER_H
+#define VIRTUALDISK_LAYER_H
+
+#include "virtualdisk/disk.h"
+
+/*
+ * A window: size_bytes of `next` from offset_bytes on, as a disk of its own (a partition). Both
+ * are multiples of next's logical sector and lie inside next; VDISK_INVALID or VDISK_OUT_OF_RANGE
+ * otherwise.
+ */
+enum vdisk_status vdisk_window_open(struct vdisk_disk *next, uint64_t offset_bytes,
+                                    uint64_t size_bytes, struct vdisk_disk **disk,
+                                    struct vdisk_error *error);
+
+/*
+ * A disk whose written data is kept in memory, taken in chunks of 64 KiB as it is needed and given
+ * back by discard. What was never written comes from `next`, which is not written to, or is zero
+ * where `next` is NULL (then size_bytes and logical_sector_bytes say what the disk is like; else
+ * they are 0, and next's hold). A write that would take more than limit_bytes fails with
+ * VDISK_NO_SPACE and changes nothing.
+ */
+struct vdisk_memory_options {
+    struct vdisk_disk *next;
+    uint64_t size_bytes;
+    uint32_t logical_sector_bytes;
+    uint64_t limit_bytes;
+};
+enum vdisk_status vdisk_memory_open(const struct vdisk_memory_options *options,
+                                    struct vdisk_disk **disk, struct vdisk_error *error);
+
+/* Bytes of memory that the disk's data occupies now. `disk` was opened by vdisk_memory_open. */
+uint64_t vdisk_memory_used(struct vdisk_disk *disk);
+
+#endif
