@@ -7,7 +7,6 @@ static enum vdisk_status raw_open(struct vdisk_image *image,
     uint64_t size;
     enum vdisk_status status = vdisk_file_get_size(image->file, &size, error);
 
-    (void)options;
     if (status != VDISK_OK)
         return status;
     if (size == 0)
@@ -17,6 +16,10 @@ static enum vdisk_status raw_open(struct vdisk_image *image,
         return vdisk_image_fail(image, error, VDISK_INVALID, NULL, VDISK_NO_OFFSET,
                                 "the size of the file is no multiple of 512 bytes");
     image->disk.size_bytes = size;
+    if (options->logical_sector_bytes != 0) {
+        image->disk.logical_sector_bytes = options->logical_sector_bytes;
+        image->disk.physical_sector_bytes = options->logical_sector_bytes;
+    }
     image->in_place = true;
     return VDISK_OK;
 }

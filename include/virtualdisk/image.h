@@ -61,6 +61,7 @@ struct vdisk_open_options {
     bool guard_magic;    /* `format` was chosen by an earlier probe, not by a person */
     bool without_parent; /* leave the chain closed: what is not in the image fails to read */
     bool for_check;      /* open as far as possible, read-only, so that check can speak */
+    uint32_t logical_sector_bytes; /* of a raw image: 512 or 4096; 0: as the image says */
     bool compress;       /* whole blocks are written compressed where the format can (convert) */
 };
 
