@@ -1,4 +1,7 @@
-/* What a device has done since it was started. IRQL <= DISPATCH_LEVEL. */
+/*
+ * What a device has done since it was started. Each worker counts for itself, so that nobody waits
+ * on the path of a request; a reader adds up. IRQL <= DISPATCH_LEVEL.
+ */
 #ifndef VIRTUALDISK_DRIVER_COUNTERS_H
 #define VIRTUALDISK_DRIVER_COUNTERS_H
 
@@ -6,26 +9,39 @@
 
 #include "driver/volume.h"
 
-typedef struct _VD_COUNTERS {
-    volatile LONG RequestsInFlight;
-    KSPIN_LOCK Lock;
-    VD_STATISTICS Statistics; /* protected by Lock; without RequestsInFlight */
-} VD_COUNTERS;
+#define VD_WORKER_COUNT 4
 
 typedef enum _VD_COUNTED {
-    VdCountedNothing,
     VdCountedRead,
     VdCountedWrite,
-    VdCountedFlush
+    VdCountedFlush,
+    VdCountedTrim,
+    VdCountedNothing
 } VD_COUNTED;
+#define VD_COUNTED_KINDS 4
+
+typedef struct _VD_TALLY {
+    volatile LONG Version; /* odd while its worker writes */
+    struct virtualdisk_operations Operations[VD_COUNTED_KINDS];
+} VD_TALLY;
+
+typedef struct _VD_COUNTERS {
+    LONGLONG Frequency; /* ticks a second */
+    volatile LONG RequestsInFlight;
+    volatile LONG Failing; /* the last transfer failed */
+    VD_TALLY Tallies[VD_WORKER_COUNT];
+} VD_COUNTERS;
 
 VOID VdCountersInitialize(_Out_ VD_COUNTERS *Counters);
-VOID VdCountersEnter(_Inout_ VD_COUNTERS *Counters);
 
-/* A request leaves: what it was, how much it moved, whether it failed. */
-VOID VdCountersLeave(_Inout_ VD_COUNTERS *Counters, _In_ VD_COUNTED Kind, _In_ ULONG_PTR Bytes,
-                     _In_ BOOLEAN Failed);
+/* A request arrives; the time, for VdCountersCount. */
+LONGLONG VdCountersEnter(_Inout_ VD_COUNTERS *Counters);
+VOID VdCountersLeave(_Inout_ VD_COUNTERS *Counters);
 
-VOID VdCountersRead(_Inout_ VD_COUNTERS *Counters, _Out_ VD_STATISTICS *Statistics);
+/* Worker number Worker has served a request that arrived at Start. */
+VOID VdCountersCount(_Inout_ VD_COUNTERS *Counters, _In_ ULONG Worker, _In_ VD_COUNTED Kind,
+                     _In_ LONGLONG Start, _In_ ULONG_PTR Bytes, _In_ BOOLEAN Failed);
+
+VOID VdCountersRead(_Inout_ VD_COUNTERS *Counters, _Out_ struct virtualdisk_statistics *Statistics);
 
 #endif

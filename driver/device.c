@@ -1,11 +1,12 @@
 #include "driver/device.h"
-#include "driver/medium.h"
 #include "driver/number.h"
 #include "driver/packet.h"
 #include "driver/queue.h"
 #include "driver/shutdown.h"
 #include "driver/start_status.h"
+#include "driver/state.h"
 #include "virtualdisk/driver_abi.h"
+#include "virtualdisk/platform.h"
 
 /*
  * Raw access for SYSTEM and administrators. Everyone may traverse: opening a file on the volume
@@ -74,11 +75,25 @@ static DECLSPEC_NOINLINE ULONG TakeNumber(VD_VOLUME *Volume)
     return Number;
 }
 
+/* Whoever opened the image may have said who may use the device. */
+static NTSTATUS AssignSecurity(PWDFDEVICE_INIT DeviceInit)
+{
+    UNICODE_STRING Security, Access;
+    NTSTATUS Status = VdParametersReadAccess(DeviceInit, &Access);
+
+    if (!NT_SUCCESS(Status))
+        return Status;
+    RtlInitUnicodeString(&Security, VD_SECURITY);
+    Status = WdfDeviceInitAssignSDDLString(DeviceInit, Access.Length != 0 ? &Access : &Security);
+    vdisk_free(Access.Buffer);
+    return Status;
+}
+
 static DECLSPEC_NOINLINE NTSTATUS ConfigureInit(PWDFDEVICE_INIT DeviceInit, VD_VOLUME *Volume)
 {
     UNICODE_STRING Name = {
         .Buffer = Volume->Name, .Length = Volume->NameBytes, .MaximumLength = Volume->NameBytes};
-    UNICODE_STRING Security;
+    WDF_OBJECT_ATTRIBUTES Attributes;
     WDF_PNPPOWER_EVENT_CALLBACKS Callbacks;
     NTSTATUS Status;
 
@@ -90,10 +105,12 @@ static DECLSPEC_NOINLINE NTSTATUS ConfigureInit(PWDFDEVICE_INIT DeviceInit, VD_V
     WdfDeviceInitSetDeviceType(DeviceInit, FILE_DEVICE_DISK);
     WdfDeviceInitSetIoType(DeviceInit, WdfDeviceIoDirect);
 
-    RtlInitUnicodeString(&Security, VD_SECURITY);
+    WDF_OBJECT_ATTRIBUTES_INIT_CONTEXT_TYPE(&Attributes, VD_REQUEST);
+    WdfDeviceInitSetRequestAttributes(DeviceInit, &Attributes);
+
     Status = WdfDeviceInitAssignName(DeviceInit, &Name);
     if (NT_SUCCESS(Status))
-        Status = WdfDeviceInitAssignSDDLString(DeviceInit, &Security);
+        Status = AssignSecurity(DeviceInit);
     if (NT_SUCCESS(Status))
         Status = VdPacketsRegister(DeviceInit);
     return Status;
@@ -128,21 +145,20 @@ static NTSTATUS CreateDevice(PWDFDEVICE_INIT DeviceInit, VD_VOLUME *Volume, VD_D
     (*Device)->Handle = Handle;
     (*Device)->Number = Volume->Number;
     (*Device)->Volume = *Volume;
+    KeInitializeSpinLock(&(*Device)->VolumeLock);
     VdCountersInitialize(&(*Device)->Counters);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS NTAPI VdEvtDeviceAdd(WDFDRIVER Driver, PWDFDEVICE_INIT DeviceInit)
+static NTSTATUS AddDevice(PWDFDEVICE_INIT DeviceInit, VD_VOLUME *Volume)
 {
-    VD_VOLUME Volume = {0};
-    const ULONG Number = TakeNumber(&Volume);
+    const ULONG Number = TakeNumber(Volume);
     VD_DEVICE *Device;
     NTSTATUS Status;
 
-    UNREFERENCED_PARAMETER(Driver);
     if (Number == VD_NUMBER_NONE)
         return STATUS_INSUFFICIENT_RESOURCES;
-    Status = CreateDevice(DeviceInit, &Volume, &Device);
+    Status = CreateDevice(DeviceInit, Volume, &Device);
     if (!NT_SUCCESS(Status)) {
         VdNumberGiveBack(Number);
         return Status;
@@ -153,6 +169,18 @@ NTSTATUS NTAPI VdEvtDeviceAdd(WDFDRIVER Driver, PWDFDEVICE_INIT DeviceInit)
     return Status;
 }
 
+NTSTATUS NTAPI VdEvtDeviceAdd(WDFDRIVER Driver, PWDFDEVICE_INIT DeviceInit)
+{
+    VD_VOLUME *Volume = vdisk_alloc(sizeof(*Volume)); /* kernel stacks are small */
+    NTSTATUS Status = STATUS_INSUFFICIENT_RESOURCES;
+
+    UNREFERENCED_PARAMETER(Driver);
+    if (Volume != NULL)
+        Status = AddDevice(DeviceInit, Volume);
+    vdisk_free(Volume);
+    return Status;
+}
+
 /* What the file systems above are told about the device. */
 static VOID DescribeDeviceObject(VD_DEVICE *Device)
 {
@@ -160,6 +188,11 @@ static VOID DescribeDeviceObject(VD_DEVICE *Device)
 
     DeviceObject->SectorSize = (USHORT)Device->Volume.LogicalSectorBytes;
     DeviceObject->AlignmentRequirement = FILE_LONG_ALIGNMENT;
+    /* Both types have a volume parameter block; nobody has mounted the volume yet. */
+    DeviceObject->DeviceType = Device->Volume.Optical ? FILE_DEVICE_CD_ROM : FILE_DEVICE_DISK;
+    DeviceObject->Characteristics &= ~(FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE);
+    if (Device->Volume.Optical)
+        DeviceObject->Characteristics |= FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE;
     /*
      * The framework always sets it. With it, opening a file on the volume would be checked against
      * the device's descriptor, and only administrators would get any.
@@ -171,13 +204,13 @@ static NTSTATUS StartDevice(VD_DEVICE *Device, struct vdisk_error *Error)
 {
     NTSTATUS Status;
 
-    VdParametersFree(&Device->Parameters);
     Status = VdParametersRead(Device->Handle, &Device->Parameters, Error);
     if (NT_SUCCESS(Status))
-        Status = VdMediumOpen(Device, Error);
+        Status = VdMediumAttach(Device, Error);
     if (!NT_SUCCESS(Status))
         return Status;
 
+    VdStateDescribe(Device, Error);
     DescribeDeviceObject(Device);
     Status = VdWorkersStart(Device);
     if (NT_SUCCESS(Status))
@@ -194,7 +227,9 @@ static VOID StopDevice(VD_DEVICE *Device)
 {
     VdShutdownUnregister(Device);
     VdWorkersStop(Device);
-    VdMediumClose(Device);
+    VdMediumDetach(Device);
+    VdParametersRelease(Device->Parameters);
+    Device->Parameters = NULL;
 }
 
 static NTSTATUS NTAPI VdEvtPrepareHardware(WDFDEVICE Handle, WDFCMRESLIST ResourcesRaw,
@@ -220,7 +255,7 @@ static NTSTATUS NTAPI VdEvtReleaseHardware(WDFDEVICE Handle, WDFCMRESLIST Resour
     VD_DEVICE *Device = VdDeviceGet(Handle);
 
     UNREFERENCED_PARAMETER(ResourcesTranslated);
-    if (Device->Image != NULL)
+    if (Device->Medium != NULL)
         VdQueuesDrain(Device);
     StopDevice(Device);
     return STATUS_SUCCESS;
@@ -242,7 +277,6 @@ static VOID NTAPI VdEvtDestroy(WDFOBJECT Object)
 {
     VD_DEVICE *Device = VdDeviceGet(Object);
 
-    VdParametersFree(&Device->Parameters);
     if (Device->Handle != NULL)
         VdNumberGiveBack(Device->Number);
 }

@@ -10,6 +10,7 @@ NTSTATUS NTAPI DriverEntry(_In_ PDRIVER_OBJECT DriverObject, _In_ PUNICODE_STRIN
     WDF_DRIVER_CONFIG Config;
 
     vdisk_ntkernel_init();
+    VdMediaInitialize();
     WDF_DRIVER_CONFIG_INIT(&Config, VdEvtDeviceAdd);
     Config.DriverPoolTag = VD_POOL_TAG;
     return WdfDriverCreate(DriverObject, RegistryPath, WDF_NO_OBJECT_ATTRIBUTES, &Config,

@@ -9,7 +9,7 @@
 
 typedef struct _VD_QUESTION {
     const VD_VOLUME *Volume;
-    const VD_STATISTICS *Statistics;
+    const VD_ACTIVITY *Activity;
     uint8_t Input[INPUT_BYTES]; /* a copy; zero behind what was sent */
     size_t InputLength;
     size_t OutputLength;
@@ -227,33 +227,55 @@ static int32_t AnswerNo(const VD_QUESTION *Question, uint8_t *Output, size_t *In
     return VD_STATUS_SUCCESS;
 }
 
+static uint32_t StateFlags(const VD_VOLUME *Volume, const VD_ACTIVITY *Activity)
+{
+    uint32_t Flags = 0;
+
+    Flags |= Volume->ReadOnly ? VIRTUALDISK_STATE_READ_ONLY : 0;
+    Flags |= Volume->Optical ? VIRTUALDISK_STATE_OPTICAL : 0;
+    Flags |= Volume->DiscardBytes != 0 ? VIRTUALDISK_STATE_CAN_TRIM : 0;
+    Flags |= Volume->Flags & VIRTUALDISK_FLAG_PERSISTENT ? VIRTUALDISK_STATE_PERSISTENT : 0;
+    Flags |= Volume->Flags & VIRTUALDISK_FLAG_MEMORY ? VIRTUALDISK_STATE_MEMORY : 0;
+    Flags |= Volume->Flags & VIRTUALDISK_FLAG_RAM ? VIRTUALDISK_STATE_RAM : 0;
+    Flags |= Activity->Failing ? VIRTUALDISK_STATE_FAILING : 0;
+    return Flags;
+}
+
 static int32_t AnswerState(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
 {
     const VD_VOLUME *Volume = Question->Volume;
-    const VD_STATISTICS *Statistics = Question->Statistics;
     struct virtualdisk_state State = {
         .version = VIRTUALDISK_ABI_VERSION,
-        .flags = Volume->ReadOnly ? VIRTUALDISK_STATE_READ_ONLY : 0,
+        .flags = StateFlags(Volume, Question->Activity),
         .size_bytes = Volume->SizeBytes,
         .logical_sector_bytes = Volume->LogicalSectorBytes,
         .physical_sector_bytes = Volume->PhysicalSectorBytes,
         .device_number = Volume->Number,
-        .requests_in_flight = Statistics->RequestsInFlight,
-        .read_count = Statistics->ReadCount,
-        .read_bytes = Statistics->ReadBytes,
-        .write_count = Statistics->WriteCount,
-        .write_bytes = Statistics->WriteBytes,
-        .flush_count = Statistics->FlushCount,
-        .error_count = Statistics->ErrorCount,
+        .disk_number = Volume->DiskNumber,
+        .partition_number = Volume->Window.number,
+        .requests_in_flight = Question->Activity->RequestsInFlight,
+        .offset_bytes = Volume->Window.offset_bytes,
+        .used_bytes = Question->Activity->UsedBytes,
         .path_bytes = Volume->PathBytes,
+        .overlay_bytes = Volume->OverlayBytes,
     };
 
     memcpy(State.format, Volume->Format, sizeof(State.format));
     memcpy(Output, &State, sizeof(State));
-    if (Question->OutputLength - sizeof(State) < Volume->PathBytes)
+    if (Question->OutputLength - sizeof(State) < (size_t)Volume->PathBytes + Volume->OverlayBytes)
         return VD_STATUS_BUFFER_OVERFLOW;
-    memcpy(Output + sizeof(State), Volume->Path, Volume->PathBytes);
-    *Information = sizeof(State) + Volume->PathBytes;
+    Output += sizeof(State);
+    memcpy(Output, Volume->Path, Volume->PathBytes);
+    if (Volume->OverlayBytes != 0)
+        memcpy(Output + Volume->PathBytes, Volume->OverlayPath, Volume->OverlayBytes);
+    *Information = sizeof(State) + Volume->PathBytes + Volume->OverlayBytes;
+    return VD_STATUS_SUCCESS;
+}
+
+static int32_t AnswerStatistics(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
+{
+    (void)Information;
+    memcpy(Output, Question->Activity->Statistics, sizeof(struct virtualdisk_statistics));
     return VD_STATUS_SUCCESS;
 }
 
@@ -296,6 +318,7 @@ static const VD_IOCTL Ioctls[] = {
     {VD_IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, 0, EXTENTS_BYTES, AnswerExtents},
 
     {VD_IOCTL_QUERY_STATE, 0, sizeof(struct virtualdisk_state), AnswerState},
+    {VD_IOCTL_QUERY_STATISTICS, 0, sizeof(struct virtualdisk_statistics), AnswerStatistics},
 };
 
 static const VD_IOCTL *FindIoctl(uint32_t Code)
@@ -313,13 +336,13 @@ static bool DeliversOutput(int32_t Status)
     return Status >= 0 || Status == VD_STATUS_BUFFER_OVERFLOW;
 }
 
-int32_t VdIoctlAnswer(const VD_VOLUME *Volume, const VD_STATISTICS *Statistics, uint32_t Code,
+int32_t VdIoctlAnswer(const VD_VOLUME *Volume, const VD_ACTIVITY *Activity, uint32_t Code,
                       const void *UnsafeInput, size_t InputLength, void *Output,
                       size_t OutputLength, size_t *Information)
 {
     const VD_IOCTL *Ioctl = FindIoctl(Code);
     VD_QUESTION Question = {.Volume = Volume,
-                            .Statistics = Statistics,
+                            .Activity = Activity,
                             .InputLength = InputLength,
                             .OutputLength = OutputLength};
     int32_t Status;

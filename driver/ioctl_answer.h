@@ -13,7 +13,7 @@
  * that is reported in *Information was written; on errors *Information is 0. Returns an NTSTATUS:
  * STATUS_INVALID_DEVICE_REQUEST for a code that is not answered here.
  */
-int32_t VdIoctlAnswer(const VD_VOLUME *Volume, const VD_STATISTICS *Statistics, uint32_t Code,
+int32_t VdIoctlAnswer(const VD_VOLUME *Volume, const VD_ACTIVITY *Activity, uint32_t Code,
                       const void *UnsafeInput, size_t InputLength, void *Output,
                       size_t OutputLength, size_t *Information);
 

@@ -44,7 +44,8 @@
 #define VD_IOCTL_VOLUME_ONLINE                  0x0056c008u
 #define VD_IOCTL_VOLUME_POST_ONLINE             0x0056c064u
 
-#define VD_IOCTL_QUERY_STATE 0x8d316004u
+#define VD_IOCTL_QUERY_STATE      0x8d316004u
+#define VD_IOCTL_QUERY_STATISTICS 0x8d31600cu
 
 #define VD_STATUS_SUCCESS                ((int32_t)0x00000000u)
 #define VD_STATUS_BUFFER_OVERFLOW        ((int32_t)0x80000005u)
@@ -53,6 +54,7 @@
 #define VD_STATUS_INVALID_DEVICE_REQUEST ((int32_t)0xc0000010u)
 #define VD_STATUS_BUFFER_TOO_SMALL       ((int32_t)0xc0000023u)
 #define VD_STATUS_MEDIA_WRITE_PROTECTED  ((int32_t)0xc00000a2u)
+#define VD_STATUS_INVALID_PARAMETER      ((int32_t)0xc000000du)
 #define VD_STATUS_NOT_SUPPORTED          ((int32_t)0xc00000bbu)
 #define VD_STATUS_NOT_FOUND              ((int32_t)0xc0000225u)
 

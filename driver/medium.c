@@ -1,74 +1,348 @@
 #include "driver/medium.h"
-#include "driver/finder.h"
+#include "driver/state.h"
+#include "engine/base/checked.h"
 #include "host/ntkernel/ntkernel.h"
 #include "virtualdisk/driver_abi.h"
+#include "virtualdisk/layer.h"
 
-static uint16_t UpcaseUnit(uint16_t Unit)
+/* Devices may differ in these and share an image all the same. */
+#define OWN_FLAGS (VIRTUALDISK_FLAG_NO_LETTER | VIRTUALDISK_FLAG_PERSISTENT)
+
+static LIST_ENTRY Media = {&Media, &Media}; /* protected by MediaLock */
+static struct vdisk_mutex MediaLock;
+
+VOID VdMediaInitialize(VOID)
 {
-    return RtlUpcaseUnicodeChar(Unit);
+    vdisk_mutex_init(&MediaLock);
 }
 
-/* A first sector that cannot be read is no reason not to start. */
-static VOID RecognizeVolume(VD_DEVICE *Device, struct vdisk_error *Error)
+static BOOLEAN IsSameMedium(const VD_PARAMETERS *A, const VD_PARAMETERS *B)
 {
-    const uint32_t SectorBytes = Device->Disk->logical_sector_bytes;
-    uint8_t *BootSector = vdisk_alloc(SectorBytes);
-    const bool Readable = BootSector != NULL && vdisk_disk_read(Device->Disk, 0, BootSector,
-                                                                SectorBytes, Error) == VDISK_OK;
-
-    VdVolumeRecognize(&Device->Volume, Readable ? BootSector : NULL);
-    vdisk_free(BootSector);
+    return RtlEqualUnicodeString(&A->Path, &B->Path, TRUE) &&
+           RtlEqualUnicodeString(&A->Overlay, &B->Overlay, TRUE) &&
+           ((A->Flags ^ B->Flags) & ~OWN_FLAGS) == 0 && A->MemoryBytes == B->MemoryBytes &&
+           A->SectorBytes == B->SectorBytes && strcmp(A->Format, B->Format) == 0;
 }
 
-static VOID DescribeVolume(VD_DEVICE *Device)
+static VD_MEDIUM *FindMedium(const VD_PARAMETERS *Parameters)
 {
-    VD_VOLUME *Volume = &Device->Volume;
+    for (LIST_ENTRY *Link = Media.Flink; Link != &Media; Link = Link->Flink) {
+        VD_MEDIUM *Medium = CONTAINING_RECORD(Link, VD_MEDIUM, Link);
 
-    Volume->SizeBytes = Device->Disk->size_bytes;
-    Volume->LogicalSectorBytes = Device->Disk->logical_sector_bytes;
-    Volume->PhysicalSectorBytes = Device->Disk->physical_sector_bytes;
-    Volume->ReadOnly = Device->Disk->read_only;
-    Volume->Path = Device->Parameters.Path.Buffer;
-    Volume->PathBytes = Device->Parameters.Path.Length;
-    RtlCopyMemory(Volume->Format, Device->Parameters.Format, sizeof(Volume->Format));
-    VdVolumeIdentify(Volume, UpcaseUnit);
+        if (IsSameMedium(Medium->Parameters, Parameters))
+            return Medium;
+    }
+    return NULL;
 }
 
-NTSTATUS VdMediumOpen(VD_DEVICE *Device, struct vdisk_error *Error)
+/* A RAM disk without a format is an empty one; everything else without one is raw. */
+static BOOLEAN HasImage(const VD_PARAMETERS *Parameters)
 {
-    const VD_PARAMETERS *Parameters = &Device->Parameters;
-    const bool ReadOnly = (Parameters->Flags & VIRTUALDISK_FLAG_READ_ONLY) != 0;
+    return Parameters->Format[0] != '\0' || (Parameters->Flags & VIRTUALDISK_FLAG_RAM) == 0;
+}
+
+static VOID NameFormat(VD_MEDIUM *Medium)
+{
+    const VD_PARAMETERS *Parameters = Medium->Parameters;
+
+    if (Parameters->Format[0] != '\0')
+        RtlCopyMemory(Medium->Format, Parameters->Format, sizeof(Medium->Format));
+    else
+        RtlCopyMemory(Medium->Format, HasImage(Parameters) ? "raw" : "ram", sizeof("raw"));
+}
+
+/* The image, or the overlay that is opened in its place. */
+static enum vdisk_status OpenImage(VD_MEDIUM *Medium, struct vdisk_image **Image,
+                                   struct vdisk_error *Error)
+{
+    const VD_PARAMETERS *Parameters = Medium->Parameters;
+    const bool HasOverlay = Parameters->Overlay.Length != 0;
+    const UNICODE_STRING *Path = HasOverlay ? &Parameters->Overlay : &Parameters->Path;
+    const bool ReadOnly =
+        (Parameters->Flags &
+         (VIRTUALDISK_FLAG_READ_ONLY | VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM)) != 0;
     const struct vdisk_open_options Options = {
-        .format = Parameters->Format,
-        .finder = VdFinderInitialize(&Device->Finder, &Parameters->Files),
+        .format = HasOverlay ? Parameters->OverlayFormat : Medium->Format,
+        .finder = &Medium->Finder.Finder,
         .read_only = ReadOnly,
         .guard_magic = (Parameters->Flags & VIRTUALDISK_FLAG_PROBED) != 0,
+        .logical_sector_bytes = Parameters->SectorBytes,
     };
     struct vdisk_file *File;
-    enum vdisk_status Status;
+    enum vdisk_status Status = vdisk_file_ntkernel_open(Path, ReadOnly, &File, Error);
 
-    Status = vdisk_file_ntkernel_open(&Parameters->Path, ReadOnly, &File, Error);
-    if (Status == VDISK_OK)
-        Status = vdisk_image_open(File, &Options, &Device->Image, Error);
-    if (Status != VDISK_OK) {
-        Device->Image = NULL;
-        return vdisk_error_to_ntstatus(Error);
-    }
-    Device->Disk = vdisk_image_disk(Device->Image);
-    DescribeVolume(Device);
-    RecognizeVolume(Device, Error);
-    return STATUS_SUCCESS;
+    return Status == VDISK_OK ? vdisk_image_open(File, &Options, Image, Error) : Status;
 }
 
-VOID VdMediumClose(VD_DEVICE *Device)
+/* The whole disk into memory; the image is not needed any more. */
+static enum vdisk_status LoadIntoMemory(VD_MEDIUM *Medium, struct vdisk_error *Error)
+{
+    struct vdisk_disk *Source = vdisk_image_disk(Medium->Image);
+    const struct vdisk_memory_options Options = {
+        .size_bytes = Source->size_bytes,
+        .logical_sector_bytes = Source->logical_sector_bytes,
+        .limit_bytes = UINT64_MAX,
+    };
+    enum vdisk_status Status = vdisk_memory_open(&Options, &Medium->Memory, Error);
+
+    if (Status == VDISK_OK)
+        Status = vdisk_memory_load(Medium->Memory, Source, Error);
+    (VOID) vdisk_image_close(Medium->Image, NULL);
+    Medium->Image = NULL;
+    return Status;
+}
+
+static enum vdisk_status OpenMemory(VD_MEDIUM *Medium, struct vdisk_error *Error)
+{
+    const VD_PARAMETERS *Parameters = Medium->Parameters;
+    const struct vdisk_memory_options Blank = {
+        .size_bytes = Parameters->MemoryBytes,
+        .logical_sector_bytes =
+            Parameters->SectorBytes != 0 ? Parameters->SectorBytes : VDISK_SECTOR_BYTES,
+        .limit_bytes = UINT64_MAX,
+    };
+    const struct vdisk_memory_options Overlay = {
+        .next = Medium->Image == NULL ? NULL : vdisk_image_disk(Medium->Image),
+        .limit_bytes = Parameters->MemoryBytes,
+    };
+
+    if ((Parameters->Flags & VIRTUALDISK_FLAG_RAM) == 0)
+        return vdisk_memory_open(&Overlay, &Medium->Memory, Error);
+    return Medium->Image != NULL ? LoadIntoMemory(Medium, Error)
+                                 : vdisk_memory_open(&Blank, &Medium->Memory, Error);
+}
+
+static enum vdisk_status OpenDisk(VD_MEDIUM *Medium, struct vdisk_error *Error)
+{
+    const ULONG InMemory = VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM;
+    enum vdisk_status Status = VDISK_OK;
+
+    if (HasImage(Medium->Parameters))
+        Status = OpenImage(Medium, &Medium->Image, Error);
+    if (Status != VDISK_OK)
+        Medium->Image = NULL;
+    else if ((Medium->Parameters->Flags & InMemory) != 0)
+        Status = OpenMemory(Medium, Error);
+    if (Status == VDISK_OK)
+        Medium->Disk = Medium->Memory != NULL ? Medium->Memory : vdisk_image_disk(Medium->Image);
+    return Status;
+}
+
+/* Also for what was opened in part. */
+static VOID CloseDisk(VD_MEDIUM *Medium)
 {
     struct vdisk_error Error;
 
-    if (Device->Image == NULL)
-        return;
-    if (vdisk_image_close(Device->Image, &Error) != VDISK_OK)
+    (VOID) vdisk_disk_close(Medium->Memory, NULL);
+    if (vdisk_image_close(Medium->Image, &Error) != VDISK_OK)
         DbgPrint("VirtualDisk: closing %s failed: %08lx\n", Error.file,
                  vdisk_error_to_ntstatus(&Error));
-    Device->Image = NULL;
+    Medium->Memory = NULL;
+    Medium->Image = NULL;
+    Medium->Disk = NULL;
+}
+
+static VOID FreeMedium(VD_MEDIUM *Medium)
+{
+    CloseDisk(Medium);
+    RemoveEntryList(&Medium->Link);
+    VdParametersRelease(Medium->Parameters);
+    vdisk_free(Medium);
+}
+
+static enum vdisk_status MakeMedium(VD_DEVICE *Device, VD_MEDIUM **Made, struct vdisk_error *Error)
+{
+    VD_MEDIUM *Medium = vdisk_alloc(sizeof(*Medium));
+    enum vdisk_status Status;
+
+    if (Medium == NULL)
+        return vdisk_fail(Error, VDISK_NO_MEMORY, NULL, NULL, VDISK_NO_OFFSET, NULL);
+    InsertTailList(&Media, &Medium->Link);
+    InitializeListHead(&Medium->Devices);
+    VdBarrierInitialize(&Medium->Barrier);
+    VdParametersReference(Device->Parameters);
+    Medium->Parameters = Device->Parameters;
+    Medium->DiskNumber = Device->Number;
+    NameFormat(Medium);
+    VdFinderInitialize(&Medium->Finder, &Medium->Parameters->Files);
+    Status = OpenDisk(Medium, Error);
+    if (Status == VDISK_OK)
+        *Made = Medium;
+    else
+        FreeMedium(Medium);
+    return Status;
+}
+
+static BOOLEAN IsWhole(const VD_PARAMETERS *Parameters)
+{
+    return Parameters->Window.style == VIRTUALDISK_STYLE_NONE;
+}
+
+/* Two file systems on the same sectors would destroy each other's work. */
+static enum vdisk_status CheckOverlap(const VD_MEDIUM *Medium, const VD_PARAMETERS *Parameters,
+                                      struct vdisk_error *Error)
+{
+    const struct virtualdisk_window *Window = &Parameters->Window;
+
+    for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink) {
+        const VD_DEVICE *Other = CONTAINING_RECORD(Link, VD_DEVICE, MediumLink);
+        const struct virtualdisk_window *Taken = &Other->Parameters->Window;
+
+        if (IsWhole(Parameters) || IsWhole(Other->Parameters) ||
+            vdisk_ranges_overlap(Window->offset_bytes, Window->size_bytes, Taken->offset_bytes,
+                                 Taken->size_bytes))
+            return vdisk_fail_native(Error, VDISK_BUSY, (uint32_t)STATUS_SHARING_VIOLATION, NULL,
+                                     VDISK_NO_OFFSET, "this part of the image is a volume already");
+    }
+    return VDISK_OK;
+}
+
+static enum vdisk_status OpenWindow(VD_DEVICE *Device, struct vdisk_error *Error)
+{
+    const VD_PARAMETERS *Parameters = Device->Parameters;
+
+    Device->Disk = Device->Medium->Disk;
+    if (IsWhole(Parameters))
+        return VDISK_OK;
+    return vdisk_window_open(Device->Medium->Disk, Parameters->Window.offset_bytes,
+                             Parameters->Window.size_bytes, &Device->Disk, Error);
+}
+
+static VOID CloseWindow(VD_DEVICE *Device)
+{
+    if (Device->Disk != Device->Medium->Disk)
+        (VOID) vdisk_disk_close(Device->Disk, NULL);
     Device->Disk = NULL;
+}
+
+static enum vdisk_status Join(VD_DEVICE *Device, struct vdisk_error *Error)
+{
+    VD_MEDIUM *Medium = FindMedium(Device->Parameters);
+    enum vdisk_status Status = VDISK_OK;
+
+    if (Medium == NULL)
+        Status = MakeMedium(Device, &Medium, Error);
+    if (Status == VDISK_OK)
+        Status = CheckOverlap(Medium, Device->Parameters, Error);
+    if (Status != VDISK_OK)
+        return Status;
+    Device->Medium = Medium;
+    Status = OpenWindow(Device, Error);
+    if (Status == VDISK_OK) {
+        InsertTailList(&Medium->Devices, &Device->MediumLink);
+        return VDISK_OK;
+    }
+    Device->Medium = NULL;
+    Device->Disk = NULL;
+    if (IsListEmpty(&Medium->Devices))
+        FreeMedium(Medium);
+    return Status;
+}
+
+NTSTATUS VdMediumAttach(VD_DEVICE *Device, struct vdisk_error *Error)
+{
+    enum vdisk_status Status;
+
+    vdisk_mutex_lock(&MediaLock);
+    Status = Join(Device, Error);
+    vdisk_mutex_unlock(&MediaLock);
+    return Status == VDISK_OK ? STATUS_SUCCESS : vdisk_error_to_ntstatus(Error);
+}
+
+VOID VdMediumDetach(VD_DEVICE *Device)
+{
+    VD_MEDIUM *Medium = Device->Medium;
+
+    if (Medium == NULL)
+        return;
+    vdisk_mutex_lock(&MediaLock);
+    CloseWindow(Device);
+    RemoveEntryList(&Device->MediumLink);
+    Device->Medium = NULL;
+    if (IsListEmpty(&Medium->Devices))
+        FreeMedium(Medium);
+    vdisk_mutex_unlock(&MediaLock);
+}
+
+VOID VdMediumEnterAlone(VD_MEDIUM *Medium)
+{
+    vdisk_mutex_lock(&MediaLock);
+    VdBarrierClose(&Medium->Barrier);
+}
+
+VOID VdMediumLeaveAlone(VD_MEDIUM *Medium)
+{
+    VdBarrierOpen(&Medium->Barrier);
+    vdisk_mutex_unlock(&MediaLock);
+}
+
+static NTSTATUS Grow(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_error *Error)
+{
+    VD_MEDIUM *Medium = Device->Medium;
+
+    if (Medium->Image == NULL || Medium->Memory != NULL || !IsWhole(Device->Parameters))
+        return STATUS_NOT_SUPPORTED;
+    if (Device->Volume.ReadOnly)
+        return STATUS_MEDIA_WRITE_PROTECTED;
+    if (SizeBytes < Device->Volume.SizeBytes)
+        return STATUS_INVALID_PARAMETER;
+    if (vdisk_image_resize(Medium->Image, SizeBytes, Error) != VDISK_OK)
+        return vdisk_error_to_ntstatus(Error);
+    VdStateSetSize(Device, Medium->Disk->size_bytes);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS VdMediumResize(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_error *Error)
+{
+    NTSTATUS Status;
+
+    VdMediumEnterAlone(Device->Medium);
+    Status = Grow(Device, SizeBytes, Error);
+    VdMediumLeaveAlone(Device->Medium);
+    return Status;
+}
+
+static VOID CloseAll(VD_MEDIUM *Medium)
+{
+    for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink)
+        CloseWindow(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink));
+    CloseDisk(Medium);
+}
+
+static enum vdisk_status OpenAll(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct vdisk_error *Error)
+{
+    enum vdisk_status Status = OpenDisk(Medium, Error);
+
+    if (Status == VDISK_OK && Medium->Disk->size_bytes != DiskBytes)
+        Status = vdisk_fail_native(Error, VDISK_INVALID, (uint32_t)STATUS_WRONG_VOLUME, NULL,
+                                   VDISK_NO_OFFSET, "the image has another size than before");
+    for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices && Status == VDISK_OK;
+         Link = Link->Flink)
+        Status = OpenWindow(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink), Error);
+    return Status;
+}
+
+/*
+ * The old image is closed first: it may still hold the file. What it could not write is lost, as
+ * the failures of its requests have told.
+ */
+static NTSTATUS Exchange(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct vdisk_error *Error)
+{
+    if (Medium->Memory != NULL)
+        return STATUS_NOT_SUPPORTED;
+    CloseAll(Medium);
+    if (OpenAll(Medium, DiskBytes, Error) == VDISK_OK)
+        return STATUS_SUCCESS;
+    CloseAll(Medium);
+    return vdisk_error_to_ntstatus(Error);
+}
+
+NTSTATUS VdMediumReconnect(VD_DEVICE *Device, struct vdisk_error *Error)
+{
+    NTSTATUS Status;
+
+    VdMediumEnterAlone(Device->Medium);
+    Status = Exchange(Device->Medium, Device->Volume.DiskBytes, Error);
+    VdMediumLeaveAlone(Device->Medium);
+    return Status;
 }

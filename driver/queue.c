@@ -3,8 +3,6 @@
 #include "driver/transfer.h"
 #include "virtualdisk/driver_abi.h"
 
-#include <ntdddisk.h>
-
 static EVT_WDF_IO_QUEUE_IO_READ VdEvtRead;
 static EVT_WDF_IO_QUEUE_IO_WRITE VdEvtWrite;
 static EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL VdEvtDeviceControl;
@@ -16,7 +14,7 @@ static VOID ForwardToWorkers(WDFQUEUE Queue, WDFREQUEST Request)
     VD_DEVICE *Device = VdDeviceGet(WdfIoQueueGetDevice(Queue));
     NTSTATUS Status;
 
-    VdCountersEnter(&Device->Counters);
+    VdRequestGet(Request)->Arrival = VdCountersEnter(&Device->Counters);
     Status = WdfRequestForwardToIoQueue(Request, Device->TransferQueue);
     if (NT_SUCCESS(Status))
         VdWorkersWake(Device);
@@ -55,7 +53,7 @@ static VOID NTAPI VdEvtDeviceControl(WDFQUEUE Queue, WDFREQUEST Request, size_t 
 {
     VD_DEVICE *Device = VdDeviceGet(WdfIoQueueGetDevice(Queue));
 
-    if (IoControlCode == IOCTL_DISK_VERIFY)
+    if (VdTransferIsMeant(IoControlCode))
         ForwardToWorkers(Queue, Request);
     else if (IoControlCode == IOCTL_VIRTUALDISK_REMOVE)
         ServeRemove(Device, Request);

@@ -1,9 +1,12 @@
 #include "driver/transfer.h"
+#include "driver/state.h"
+#include "driver/trim.h"
 #include "engine/base/checked.h"
 #include "host/ntkernel/ntkernel.h"
 #include "virtualdisk/driver_abi.h"
 
 #include <ntdddisk.h>
+#include <ntddstor.h>
 
 #define VERIFY_BYTES ((size_t)65536)
 
@@ -103,55 +106,189 @@ static NTSTATUS ServeVerify(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_
     return Status;
 }
 
-static VOID Complete(VD_DEVICE *Device, WDFREQUEST Request, VD_COUNTED Kind, NTSTATUS Status,
-                     size_t Length)
+/* Ranges that were freed before one fails stay free: the caller has said that it needs none. */
+static NTSTATUS ServeTrim(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
 {
-    const size_t Moved = NT_SUCCESS(Status) ? Length : 0;
+    PVOID UnsafeInput;
+    size_t InputLength;
+    VD_TRIM Trim;
+    uint64_t Offset, Length;
+    NTSTATUS Status = WdfRequestRetrieveInputBuffer(Request, 1, &UnsafeInput, &InputLength);
 
-    /* Before the completion: who has an answer finds it counted. */
-    VdCountersLeave(&Device->Counters, Kind, Moved, !NT_SUCCESS(Status));
-    WdfRequestCompleteWithInformation(Request, Status, Moved);
+    if (!NT_SUCCESS(Status))
+        return STATUS_INVALID_PARAMETER;
+    Status = VdTrimParse(&Device->Volume, UnsafeInput, InputLength, &Trim);
+    if (NT_SUCCESS(Status) && Device->Volume.ReadOnly)
+        Status = STATUS_MEDIA_WRITE_PROTECTED;
+    for (uint32_t i = 0; i < Trim.RangeCount && NT_SUCCESS(Status); i++)
+        Status = VdTrimRange(&Device->Volume, &Trim, i, &Offset, &Length);
+    for (uint32_t i = 0; i < Trim.RangeCount && NT_SUCCESS(Status); i++) {
+        (VOID) VdTrimRange(&Device->Volume, &Trim, i, &Offset, &Length);
+        Status = FromEngine(vdisk_disk_discard(Device->Disk, Offset, Length, Error), Error);
+    }
+    return Status;
 }
 
-static VOID ServeControl(VD_DEVICE *Device, WDFREQUEST Request, ULONG Code,
-                         struct vdisk_error *Error)
+/* The input of a change, which is a single number. */
+static NTSTATUS GetNumber(WDFREQUEST Request, PVOID Number, size_t Size)
 {
-    if (Code == VD_IOCTL_INTERNAL_FLUSH)
-        Complete(Device, Request, VdCountedFlush, ServeFlush(Device, Error), 0);
+    PVOID UnsafeInput;
+    NTSTATUS Status = WdfRequestRetrieveInputBuffer(Request, Size, &UnsafeInput, NULL);
+
+    if (!NT_SUCCESS(Status))
+        return STATUS_INFO_LENGTH_MISMATCH;
+    RtlCopyMemory(Number, UnsafeInput, Size);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS ServeResize(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
+{
+    uint64_t SizeBytes;
+    const NTSTATUS Status = GetNumber(Request, &SizeBytes, sizeof(SizeBytes));
+
+    return NT_SUCCESS(Status) ? VdMediumResize(Device, SizeBytes, Error) : Status;
+}
+
+/* The volume is its one partition. */
+static NTSTATUS ServeGrow(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
+{
+    DISK_GROW_PARTITION Grow;
+    uint64_t SizeBytes;
+    const NTSTATUS Status = GetNumber(Request, &Grow, sizeof(Grow));
+
+    if (!NT_SUCCESS(Status))
+        return Status;
+    if (Grow.BytesToGrow.QuadPart < 0 ||
+        !vdisk_add_u64(Device->Volume.SizeBytes, (uint64_t)Grow.BytesToGrow.QuadPart, &SizeBytes))
+        return STATUS_INVALID_PARAMETER;
+    return VdMediumResize(Device, SizeBytes, Error);
+}
+
+static NTSTATUS ServeSetReadOnly(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
+{
+    uint32_t ReadOnly;
+    const NTSTATUS Status = GetNumber(Request, &ReadOnly, sizeof(ReadOnly));
+
+    UNREFERENCED_PARAMETER(Error);
+    if (!NT_SUCCESS(Status))
+        return Status;
+    return ReadOnly <= 1 ? VdStateSetReadOnly(Device, ReadOnly != 0) : STATUS_INVALID_PARAMETER;
+}
+
+static NTSTATUS ServeReconnect(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
+{
+    UNREFERENCED_PARAMETER(Request);
+    return VdMediumReconnect(Device, Error);
+}
+
+static NTSTATUS ServeFlushRequest(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
+{
+    UNREFERENCED_PARAMETER(Request);
+    return ServeFlush(Device, Error);
+}
+
+/* Device control requests for the workers. Those that need to be alone close the barrier. */
+typedef struct _VD_CONTROL {
+    ULONG Code;
+    BOOLEAN Alone;
+    VD_COUNTED Kind;
+    NTSTATUS (*Serve)(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error);
+} VD_CONTROL;
+
+static const VD_CONTROL Controls[] = {
+    {VD_IOCTL_INTERNAL_FLUSH, FALSE, VdCountedFlush, ServeFlushRequest},
+    {IOCTL_VIRTUALDISK_FLUSH, FALSE, VdCountedFlush, ServeFlushRequest},
+    {IOCTL_STORAGE_MANAGE_DATA_SET_ATTRIBUTES, FALSE, VdCountedTrim, ServeTrim},
+    {IOCTL_DISK_VERIFY, FALSE, VdCountedNothing, ServeVerify},
+    {IOCTL_DISK_GROW_PARTITION, TRUE, VdCountedNothing, ServeGrow},
+    {IOCTL_VIRTUALDISK_RESIZE, TRUE, VdCountedNothing, ServeResize},
+    {IOCTL_VIRTUALDISK_SET_READ_ONLY, TRUE, VdCountedNothing, ServeSetReadOnly},
+    {IOCTL_VIRTUALDISK_RECONNECT, TRUE, VdCountedNothing, ServeReconnect},
+};
+
+static const VD_CONTROL *FindControl(ULONG Code)
+{
+    for (size_t i = 0; i < RTL_NUMBER_OF(Controls); i++) {
+        if (Controls[i].Code == Code)
+            return &Controls[i];
+    }
+    return NULL;
+}
+
+BOOLEAN VdTransferIsMeant(ULONG Code)
+{
+    return Code != VD_IOCTL_INTERNAL_FLUSH && FindControl(Code) != NULL;
+}
+
+/* What was done, and how it ended. */
+typedef struct _VD_OUTCOME {
+    VD_COUNTED Kind;
+    NTSTATUS Status;
+    size_t Length; /* moved, when it succeeded */
+} VD_OUTCOME;
+
+static VOID ServeControl(VD_WORKER *Worker, WDFREQUEST Request, ULONG Code, VD_OUTCOME *Outcome)
+{
+    const VD_CONTROL *Control = FindControl(Code);
+
+    Outcome->Kind = Control->Kind;
+    if (!Control->Alone)
+        VdBarrierEnter(&Worker->Device->Medium->Barrier);
+    Outcome->Status = !Control->Alone && Worker->Device->Disk == NULL
+                          ? STATUS_DEVICE_NOT_CONNECTED
+                          : Control->Serve(Worker->Device, Request, &Worker->Error);
+    if (!Control->Alone)
+        VdBarrierLeave(&Worker->Device->Medium->Barrier);
+}
+
+static VOID ServeTransfer(VD_WORKER *Worker, WDFREQUEST Request,
+                          const WDF_REQUEST_PARAMETERS *Parameters, VD_OUTCOME *Outcome)
+{
+    VD_DEVICE *Device = Worker->Device;
+    const BOOLEAN IsRead = Parameters->Type == WdfRequestTypeRead;
+
+    Outcome->Kind = IsRead ? VdCountedRead : VdCountedWrite;
+    Outcome->Length =
+        IsRead ? Parameters->Parameters.Read.Length : Parameters->Parameters.Write.Length;
+    if (Outcome->Length == 0)
+        return;
+    VdBarrierEnter(&Device->Medium->Barrier);
+    if (Device->Disk == NULL)
+        Outcome->Status = STATUS_DEVICE_NOT_CONNECTED;
+    else if (IsRead)
+        Outcome->Status = ServeRead(Device, Request, Parameters->Parameters.Read.DeviceOffset,
+                                    Outcome->Length, &Worker->Error);
     else
-        Complete(Device, Request, VdCountedNothing, ServeVerify(Device, Request, Error), 0);
+        Outcome->Status = ServeWrite(Device, Request, Parameters->Parameters.Write.DeviceOffset,
+                                     Outcome->Length, &Worker->Error);
+    VdBarrierLeave(&Device->Medium->Barrier);
 }
 
-VOID VdTransferServe(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
+VOID VdTransferServe(VD_WORKER *Worker, WDFREQUEST Request)
 {
-    NTSTATUS Status = STATUS_SUCCESS;
+    VD_COUNTERS *Counters = &Worker->Device->Counters;
+    VD_OUTCOME Outcome = {.Status = STATUS_SUCCESS};
     WDF_REQUEST_PARAMETERS Parameters;
-    size_t Length;
 
     WDF_REQUEST_PARAMETERS_INIT(&Parameters);
     WdfRequestGetParameters(Request, &Parameters);
-    switch (Parameters.Type) {
-    case WdfRequestTypeRead:
-        Length = Parameters.Parameters.Read.Length;
-        if (Length != 0)
-            Status =
-                ServeRead(Device, Request, Parameters.Parameters.Read.DeviceOffset, Length, Error);
-        Complete(Device, Request, VdCountedRead, Status, Length);
-        break;
-    case WdfRequestTypeWrite:
-        Length = Parameters.Parameters.Write.Length;
-        if (Length != 0)
-            Status = ServeWrite(Device, Request, Parameters.Parameters.Write.DeviceOffset, Length,
-                                Error);
-        Complete(Device, Request, VdCountedWrite, Status, Length);
-        break;
-    default:
-        ServeControl(Device, Request, Parameters.Parameters.DeviceIoControl.IoControlCode, Error);
-        break;
-    }
+    if (Parameters.Type == WdfRequestTypeRead || Parameters.Type == WdfRequestTypeWrite)
+        ServeTransfer(Worker, Request, &Parameters, &Outcome);
+    else
+        ServeControl(Worker, Request, Parameters.Parameters.DeviceIoControl.IoControlCode,
+                     &Outcome);
+    if (!NT_SUCCESS(Outcome.Status))
+        Outcome.Length = 0;
+    /* Before the completion: who has an answer finds it counted. */
+    if (Outcome.Kind != VdCountedNothing)
+        VdCountersCount(Counters, Worker->Index, Outcome.Kind, VdRequestGet(Request)->Arrival,
+                        Outcome.Length, !NT_SUCCESS(Outcome.Status));
+    VdCountersLeave(Counters);
+    WdfRequestCompleteWithInformation(Request, Outcome.Status, Outcome.Length);
 }
 
 VOID VdTransferRefuse(VD_DEVICE *Device, WDFREQUEST Request, NTSTATUS Status)
 {
-    Complete(Device, Request, VdCountedNothing, Status, 0);
+    VdCountersLeave(&Device->Counters);
+    WdfRequestComplete(Request, Status);
 }

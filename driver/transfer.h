@@ -1,4 +1,4 @@
-/* One request that needs the image: read, write, verify, flush. */
+/* One request that needs the image: read, write, flush, trim, and changes of the volume. */
 #ifndef VIRTUALDISK_DRIVER_TRANSFER_H
 #define VIRTUALDISK_DRIVER_TRANSFER_H
 
@@ -8,12 +8,12 @@
 #define VD_IOCTL_INTERNAL_FLUSH                                                                    \
     CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0xf00, METHOD_NEITHER, FILE_ANY_ACCESS)
 
-/*
- * Serves and completes the request, by a worker. `Error` is memory for the engine's words.
- */
+/* Is a device control request with this code for the workers? */
+BOOLEAN VdTransferIsMeant(_In_ ULONG Code);
+
+/* Serves and completes the request, by a worker. */
 _IRQL_requires_(PASSIVE_LEVEL) VOID
-    VdTransferServe(_Inout_ VD_DEVICE *Device, _In_ WDFREQUEST Request,
-                    _Inout_ struct vdisk_error *Error);
+    VdTransferServe(_Inout_ VD_WORKER *Worker, _In_ WDFREQUEST Request);
 
 /* Completes a request that no worker has had: it leaves the queue without being served. */
 _IRQL_requires_max_(DISPATCH_LEVEL) VOID

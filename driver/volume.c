@@ -71,8 +71,9 @@ void VdVolumeRecognize(VD_VOLUME *Volume, const uint8_t *BootSector)
         Volume->PartitionType = PARTITION_FAT32;
 }
 
-/* FNV-1a over the path with its case folded. */
-static uint64_t HashPath(const VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit), uint64_t Hash)
+/* FNV-1a over the path with its case folded, and over where a partition begins. */
+static uint64_t HashVolume(const VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit),
+                           uint64_t Hash)
 {
     for (uint32_t i = 0; i < Volume->PathBytes / sizeof(uint16_t); i++) {
         const uint16_t Unit = Upcase(Volume->Path[i]);
@@ -80,13 +81,17 @@ static uint64_t HashPath(const VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Un
         Hash = (Hash ^ (Unit & 0xffu)) * FNV_PRIME;
         Hash = (Hash ^ (Unit >> 8)) * FNV_PRIME;
     }
+    if (Volume->Window.style != VIRTUALDISK_STYLE_NONE) {
+        for (uint32_t Shift = 0; Shift < 64; Shift += 8)
+            Hash = (Hash ^ (uint8_t)(Volume->Window.offset_bytes >> Shift)) * FNV_PRIME;
+    }
     return Hash;
 }
 
 void VdVolumeIdentify(VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit))
 {
-    const uint64_t First = HashPath(Volume, Upcase, FNV_BASIS);
-    const uint64_t Second = HashPath(Volume, Upcase, SECOND_BASIS);
+    const uint64_t First = HashVolume(Volume, Upcase, FNV_BASIS);
+    const uint64_t Second = HashVolume(Volume, Upcase, SECOND_BASIS);
 
     for (uint32_t i = 0; i < HASH_BYTES; i++) {
         Volume->Identity[i] = (uint8_t)(First >> (i * 8));

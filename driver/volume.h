@@ -9,36 +9,49 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "virtualdisk/driver_abi.h"
+
 #define VD_NAME_CHARS     48
 #define VD_FORMAT_BYTES   16
 #define VD_IDENTITY_BYTES 16
 #define VD_BOOT_BYTES     512
 
-/* Set when the device starts; immutable while it is started. */
 typedef struct _VD_VOLUME {
-    uint64_t SizeBytes;
-    uint32_t LogicalSectorBytes;
-    uint32_t PhysicalSectorBytes;
-    uint32_t Number; /* N of \Device\VirtualDisk-N */
-    bool ReadOnly;
-    uint8_t PartitionType;        /* as a partition table would have it */
+    /* immutable after create */
+    uint32_t Number;              /* N of \Device\VirtualDisk-N */
     uint16_t Name[VD_NAME_CHARS]; /* UTF-16, the device's full name */
     uint16_t NameBytes;           /* without a NUL */
-    const uint16_t *Path;         /* UTF-16, the image's NT path */
-    uint32_t PathBytes;           /* without a NUL */
+
+    /* immutable while the device is started */
+    uint32_t LogicalSectorBytes; /* 512, 2048 (CD) or 4096 */
+    uint32_t PhysicalSectorBytes;
+    uint32_t DiscardBytes; /* unit of trim; 0: there is none */
+    uint32_t DiskNumber;   /* the same for all volumes of an image */
+    uint32_t Flags;        /* VIRTUALDISK_FLAG_... of the parameters */
+    bool Optical;          /* a CD or DVD */
+    uint8_t PartitionType; /* as a partition table would have it, of a volume without one */
+    uint16_t Letter;       /* UTF-16, that is wished for; 0: none */
+    const uint16_t *Path;  /* UTF-16, the image's NT path */
+    uint32_t PathBytes;    /* without a NUL */
+    const uint16_t *OverlayPath;
+    uint32_t OverlayBytes; /* 0: no overlay */
     char Format[VD_FORMAT_BYTES];
-    uint8_t Identity[VD_IDENTITY_BYTES]; /* the same for the same path */
+    uint8_t Identity[VD_IDENTITY_BYTES]; /* the same for the same path and part of the disk */
+    struct virtualdisk_window Window;    /* the part of the disk; style none: all of it */
+
+    /* protected by the device's VolumeLock, and by its barrier against transfers */
+    uint64_t SizeBytes; /* of the volume */
+    uint64_t DiskBytes; /* of the whole disk */
+    bool ReadOnly;
 } VD_VOLUME;
 
-typedef struct _VD_STATISTICS {
+/* What a device is doing at the moment of a question. */
+typedef struct _VD_ACTIVITY {
     uint32_t RequestsInFlight;
-    uint64_t ReadCount;
-    uint64_t ReadBytes;
-    uint64_t WriteCount;
-    uint64_t WriteBytes;
-    uint64_t FlushCount;
-    uint64_t ErrorCount;
-} VD_STATISTICS;
+    bool Failing;       /* the last transfer failed */
+    uint64_t UsedBytes; /* of memory or of the host's disk; 0: unknown */
+    const struct virtualdisk_statistics *Statistics; /* for IOCTL_VIRTUALDISK_QUERY_STATISTICS */
+} VD_ACTIVITY;
 
 typedef struct _VD_GEOMETRY {
     uint64_t Cylinders;
@@ -55,7 +68,10 @@ VD_GEOMETRY VdVolumeGeometry(const VD_VOLUME *Volume);
  */
 void VdVolumeRecognize(VD_VOLUME *Volume, const uint8_t *BootSector);
 
-/* Fills Identity from Path. `Upcase` folds the case of one UTF-16 unit as the host's files do. */
+/*
+ * Fills Identity from Path and, of a partition, from where it begins. `Upcase` folds the case of
+ * one UTF-16 unit as the host's files do.
+ */
 void VdVolumeIdentify(VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit));
 
 #endif

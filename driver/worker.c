@@ -60,7 +60,7 @@ static VOID NTAPI RunWorker(PVOID Context)
 
     while (Device->Workers.Stopping == 0) {
         if (NextRequest(Device, &Request))
-            VdTransferServe(Device, Request, &Worker->Error);
+            VdTransferServe(Worker, Request);
         else
             KeWaitForSingleObject(&Device->Workers.Work, Executive, KernelMode, FALSE, NULL);
     }
@@ -76,6 +76,7 @@ NTSTATUS VdWorkersStart(VD_DEVICE *Device)
     KeInitializeSemaphore(&Workers->Work, 0, MAXLONG);
     for (ULONG i = 0; i < VD_WORKER_COUNT && NT_SUCCESS(Status); i++) {
         Workers->Each[i].Device = Device;
+        Workers->Each[i].Index = i;
         Status = VdThreadStart(RunWorker, &Workers->Each[i], &Workers->Each[i].Thread);
     }
     if (!NT_SUCCESS(Status))

@@ -7,14 +7,14 @@
 
 #include <ntifs.h>
 
+#include "driver/counters.h"
 #include "virtualdisk/status.h"
-
-#define VD_WORKER_COUNT 4
 
 struct _VD_DEVICE;
 
 typedef struct _VD_WORKER {
     struct _VD_DEVICE *Device;
+    ULONG Index;
     HANDLE Thread;            /* NULL: not running */
     struct vdisk_error Error; /* here because kernel stacks are small */
 } VD_WORKER;

@@ -309,12 +309,6 @@ void vdisk_device_print_json(const struct vdisk_device *device, struct vdisk_jso
     vdisk_json_bool(json, "read-only", (state->flags & VIRTUALDISK_STATE_READ_ONLY) != 0);
     vdisk_json_number(json, "sector-size", state->logical_sector_bytes);
     vdisk_json_number(json, "physical-sector-size", state->physical_sector_bytes);
-    vdisk_json_number(json, "reads", state->read_count);
-    vdisk_json_number(json, "read-bytes", state->read_bytes);
-    vdisk_json_number(json, "writes", state->write_count);
-    vdisk_json_number(json, "written-bytes", state->write_bytes);
-    vdisk_json_number(json, "flushes", state->flush_count);
-    vdisk_json_number(json, "errors", state->error_count);
     vdisk_json_end_object(json);
     vdisk_free(kernel_name);
 }

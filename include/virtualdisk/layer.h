@@ -32,6 +32,10 @@ struct vdisk_memory_options {
 enum vdisk_status vdisk_memory_open(const struct vdisk_memory_options *options,
                                     struct vdisk_disk **disk, struct vdisk_error *error);
 
+/* Copies all of `source` (of the same size) into a memory disk without a next. */
+enum vdisk_status vdisk_memory_load(struct vdisk_disk *disk, struct vdisk_disk *source,
+                                    struct vdisk_error *error);
+
 /* Bytes of memory that the disk's data occupies now. `disk` was opened by vdisk_memory_open. */
 uint64_t vdisk_memory_used(struct vdisk_disk *disk);
 

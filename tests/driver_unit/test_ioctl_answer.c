@@ -14,7 +14,7 @@
 
 #define SIZE_BYTES   104857600ull
 #define EXTRA_BYTES  8u
-#define ANSWER_BYTES 512u
+#define ANSWER_BYTES 2048u
 #define INPUT_BYTES  64u
 #define PATTERN      0xaa
 #define COUNT_OF(a)  (sizeof(a) / sizeof(a)[0])
@@ -22,7 +22,16 @@
 static const uint16_t path[] = u"\\??\\C:\\disks\\disk.img";
 static const uint16_t device_name[] = u"\\Device\\VirtualDisk-7";
 
-static const VD_STATISTICS statistics = {1, 2, 1024, 3, 1536, 4, 5};
+static const uint16_t overlay_path[] = u"\\??\\C:\\disks\\delta.qcow2";
+
+static const struct virtualdisk_statistics statistics = {
+    .version = VIRTUALDISK_ABI_VERSION,
+    .requests_in_flight = 1,
+    .read = {.count = 2, .bytes = 1024, .latency = {[3] = 2}},
+    .trim = {.error_count = 7, .latency = {[VIRTUALDISK_LATENCY_BUCKETS - 1] = 9}},
+};
+static const VD_ACTIVITY activity = {
+    .RequestsInFlight = 1, .UsedBytes = 4096, .Statistics = &statistics};
 
 static VD_VOLUME make_volume(void)
 {
@@ -102,8 +111,9 @@ static const struct expectation expectations[] = {
     FIXED(VD_IOCTL_VOLUME_IS_DYNAMIC, 1),
     FIXED(VD_IOCTL_VOLUME_GET_GPT_ATTRIBUTES, 8),
     FIXED(VD_IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, 32),
-    {VD_IOCTL_QUERY_STATE, NULL, 0, 104, 104 + sizeof path - sizeof(uint16_t),
+    {VD_IOCTL_QUERY_STATE, NULL, 0, 80, 80 + sizeof path - sizeof(uint16_t),
      VD_STATUS_BUFFER_OVERFLOW},
+    FIXED(VD_IOCTL_QUERY_STATISTICS, 1000),
 };
 
 struct answer {
@@ -126,7 +136,7 @@ static void ask(const VD_VOLUME *volume, uint32_t code, const void *input, size_
         memcpy(buffer, input, input_bytes);
     memset(answer->bytes, 0, sizeof answer->bytes);
     answer->status =
-        VdIoctlAnswer(volume, &statistics, code, input_bytes == 0 ? NULL : buffer, input_bytes,
+        VdIoctlAnswer(volume, &activity, code, input_bytes == 0 ? NULL : buffer, input_bytes,
                       output_bytes == 0 ? NULL : buffer, output_bytes, &answer->information);
     assert_true(answer->information <= output_bytes);
     if (answer->status < 0 && answer->status != VD_STATUS_BUFFER_OVERFLOW)
@@ -230,24 +240,40 @@ static void test_values(void **state)
 
 static void test_state(void **state)
 {
-    const VD_VOLUME volume = make_volume();
+    VD_VOLUME volume = make_volume();
     struct virtualdisk_state told;
     struct answer answer;
 
     (void)state;
+    volume.Flags = VIRTUALDISK_FLAG_PERSISTENT | VIRTUALDISK_FLAG_DETECT_ZEROES;
+    volume.OverlayPath = overlay_path;
+    volume.OverlayBytes = sizeof overlay_path - sizeof(uint16_t);
     ask(&volume, VD_IOCTL_QUERY_STATE, NULL, 0, ANSWER_BYTES, &answer);
     memcpy(&told, answer.bytes, sizeof told);
     assert_int_equal(told.version, VIRTUALDISK_ABI_VERSION);
-    assert_int_equal(told.flags, 0);
+    assert_int_equal(told.flags, VIRTUALDISK_STATE_PERSISTENT);
     assert_int_equal(told.size_bytes, SIZE_BYTES);
     assert_int_equal(told.device_number, 7);
     assert_int_equal(told.requests_in_flight, 1);
-    assert_int_equal(told.read_count, 2);
-    assert_int_equal(told.write_bytes, 1536);
-    assert_int_equal(told.error_count, 5);
+    assert_int_equal(told.used_bytes, 4096);
     assert_string_equal(told.format, "raw");
     assert_int_equal(told.path_bytes, sizeof path - 2);
     assert_memory_equal(answer.bytes + sizeof told, path, told.path_bytes);
+    assert_int_equal(told.overlay_bytes, sizeof overlay_path - 2);
+    assert_memory_equal(answer.bytes + sizeof told + told.path_bytes, overlay_path,
+                        told.overlay_bytes);
+    assert_int_equal(answer.information, sizeof told + told.path_bytes + told.overlay_bytes);
+}
+
+static void test_statistics(void **state)
+{
+    const VD_VOLUME volume = make_volume();
+    struct answer answer;
+
+    (void)state;
+    ask(&volume, VD_IOCTL_QUERY_STATISTICS, NULL, 0, ANSWER_BYTES, &answer);
+    assert_int_equal(answer.information, sizeof statistics);
+    assert_memory_equal(answer.bytes, &statistics, sizeof statistics);
 }
 
 static void test_read_only(void **state)
@@ -338,10 +364,11 @@ static void test_random_requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_length), cmocka_unit_test(test_check_verify),
-        cmocka_unit_test(test_values),       cmocka_unit_test(test_state),
-        cmocka_unit_test(test_read_only),    cmocka_unit_test(test_property_queries),
-        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_random_requests),
+        cmocka_unit_test(test_every_length),     cmocka_unit_test(test_check_verify),
+        cmocka_unit_test(test_values),           cmocka_unit_test(test_state),
+        cmocka_unit_test(test_statistics),       cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_property_queries), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_random_requests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
