@@ -67,7 +67,7 @@ static enum vdisk_exit close_named(struct vdisk_devices *devices, const char *op
     } else {
         wchar_t *path = vdisk_device_path_resolve(operand);
         if (path != NULL)
-            device = vdisk_devices_find_path(devices, path);
+            device = vdisk_devices_find_path(devices, path, NULL);
         vdisk_free(path);
     }
     if (device != NULL)

@@ -184,7 +184,7 @@ static enum vdisk_exit finish(const struct vdisk_arguments *arguments,
     enum vdisk_exit code = vdisk_devices_list(&devices);
     if (code != VDISK_EXIT_OK)
         return code;
-    struct vdisk_device *device = vdisk_devices_find_path(&devices, request->path);
+    struct vdisk_device *device = vdisk_devices_find_path(&devices, request->path, NULL);
     if (device == NULL || !vdisk_device_is_working(device)) {
         vdisk_output_message("%s: the volume vanished again", request->display_path);
         code = VDISK_EXIT_FAILED;
@@ -238,7 +238,7 @@ static enum vdisk_exit open_or_show(const struct vdisk_arguments *arguments,
     enum vdisk_exit code = vdisk_devices_list(&devices);
     if (code != VDISK_EXIT_OK)
         return code;
-    struct vdisk_device *device = vdisk_devices_find_path(&devices, request->path);
+    struct vdisk_device *device = vdisk_devices_find_path(&devices, request->path, NULL);
     bool was_open = device != NULL && vdisk_device_is_working(device);
     if (was_open)
         code = show_open(arguments, request, device);

@@ -133,16 +133,18 @@ bool vdisk_device_path_equal(const wchar_t *a, const wchar_t *b)
     return *a == *b;
 }
 
-void vdisk_device_path_hash(const wchar_t *path, wchar_t id[VDISK_INSTANCE_ID_CHARS])
+void vdisk_device_instance_id(const wchar_t *path, uint32_t partition,
+                              wchar_t id[VDISK_INSTANCE_ID_CHARS])
 {
-    static const wchar_t digits[] = L"0123456789ABCDEF";
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
     for (const wchar_t *cursor = skip_prefix(path); *cursor != L'\0'; cursor++) {
         wchar_t upper = RtlUpcaseUnicodeChar(*cursor);
         hash = (hash ^ (upper & 0xff)) * UINT64_C(0x100000001b3);
         hash = (hash ^ (upper >> 8)) * UINT64_C(0x100000001b3);
     }
-    for (int i = VDISK_INSTANCE_ID_CHARS - 2; i >= 0; i--, hash >>= 4)
-        id[i] = digits[hash & 15];
-    id[VDISK_INSTANCE_ID_CHARS - 1] = L'\0';
+    int length = _snwprintf(id, VDISK_INSTANCE_ID_CHARS, L"%08lX%08lX", (unsigned long)(hash >> 32),
+                            (unsigned long)(hash & UINT32_MAX));
+    if (partition != 0)
+        _snwprintf(id + length, VDISK_INSTANCE_ID_CHARS - (size_t)length, L"P%lu",
+                   (unsigned long)partition);
 }

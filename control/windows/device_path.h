@@ -6,6 +6,7 @@
 #define VIRTUALDISK_CONTROL_DEVICE_PATH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <wchar.h>
 
 /*
@@ -23,9 +24,13 @@ char *vdisk_device_path_display(const wchar_t *path);
 /* Both in either form. */
 bool vdisk_device_path_equal(const wchar_t *a, const wchar_t *b);
 
-#define VDISK_INSTANCE_ID_CHARS 17
+#define VDISK_INSTANCE_ID_CHARS 32
 
-/* A name for the device of the image: the same for the same file. */
-void vdisk_device_path_hash(const wchar_t *path, wchar_t id[VDISK_INSTANCE_ID_CHARS]);
+/*
+ * A name for the device of an image, or of one of its partitions (0: the whole disk): the same for
+ * the same file.
+ */
+void vdisk_device_instance_id(const wchar_t *path, uint32_t partition,
+                              wchar_t id[VDISK_INSTANCE_ID_CHARS]);
 
 #endif

@@ -20,7 +20,8 @@ static const GUID volume_class = {
     0x71a27cdd, 0x812a, 0x11d0, {0xbe, 0xc7, 0x08, 0x00, 0x2b, 0xe2, 0x09, 0x2f}};
 
 /* "Root\VirtualDisk" and an id of this device alone, each with its NUL, and one more. */
-#define HARDWARE_ID_CHARS (2 * (sizeof(VIRTUALDISK_HARDWARE_ID) / sizeof(wchar_t)) + 20)
+#define HARDWARE_ID_CHARS                                                                          \
+    (2 * (sizeof(VIRTUALDISK_HARDWARE_ID) / sizeof(wchar_t)) + VDISK_INSTANCE_ID_CHARS + 4)
 
 struct hardware_ids {
     wchar_t list[HARDWARE_ID_CHARS];
@@ -94,7 +95,8 @@ static enum vdisk_exit setup_add(const struct vdisk_device_parameters *parameter
     struct hardware_ids ids;
     struct vdisk_node_handle node = {.info = {.cbSize = sizeof(node.info)}};
 
-    vdisk_device_path_hash(parameters->path, id);
+    vdisk_device_instance_id(parameters->path,
+                             parameters->window == NULL ? 0 : parameters->window->number, id);
     make_hardware_ids(id, &ids);
     _snwprintf(instance, MAX_DEVICE_ID_LEN, L"%ls\\%ls", VIRTUALDISK_HARDWARE_ID, id);
     node.set = SetupDiCreateDeviceInfoList(&volume_class, NULL);

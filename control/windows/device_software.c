@@ -151,8 +151,10 @@ static enum vdisk_exit software_add(const struct vdisk_device_parameters *parame
         .CapabilityFlags = SW_SILENT_INSTALL | SW_NO_DISPLAY_IN_UI | SW_DRIVER_REQUIRED,
         .pszDeviceDescription = VDISK_DEVICE_DESCRIPTION,
     };
-    vdisk_device_path_hash(parameters->path, id);
-    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(VDISK_DEVICE_SDDL, SDDL_REVISION_1,
+    vdisk_device_instance_id(parameters->path,
+                             parameters->window == NULL ? 0 : parameters->window->number, id);
+    const wchar_t *access = parameters->access == NULL ? VDISK_DEVICE_SDDL : parameters->access;
+    if (!ConvertStringSecurityDescriptorToSecurityDescriptorW(access, SDDL_REVISION_1,
                                                               &info.pSecurityDescriptor, NULL))
         return vdisk_backend_fail("the device's security descriptor");
     if (!vdisk_properties_make(parameters, &properties)) {

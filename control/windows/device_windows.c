@@ -41,9 +41,12 @@ void vdisk_devices_leave(void)
     CloseHandle(change_lock);
 }
 
-static const struct vdisk_backend *choose_backend(void)
+/* What the Software Device API makes is gone when the system restarts. */
+static const struct vdisk_backend *choose_backend(const struct vdisk_device_parameters *parameters)
 {
-    return vdisk_backend_software.is_available() ? &vdisk_backend_software : &vdisk_backend_setup;
+    bool persistent = (parameters->flags & VIRTUALDISK_FLAG_PERSISTENT) != 0;
+    return !persistent && vdisk_backend_software.is_available() ? &vdisk_backend_software
+                                                                : &vdisk_backend_setup;
 }
 
 static const struct vdisk_backend *backend_of(const wchar_t *instance)
@@ -86,7 +89,8 @@ static void fill_device(struct vdisk_device *device, struct vdisk_node *node)
     node->nt_path = NULL;
     wchar_t *control_path = vdisk_node_interface(device->instance, &vdisk_control_interface);
     wchar_t *path = NULL;
-    if (control_path != NULL && vdisk_volume_query(control_path, &device->state, &path))
+    if (control_path != NULL &&
+        vdisk_volume_query(control_path, &device->state, &path, &device->overlay_nt_path))
         device->volume_path = vdisk_node_interface(device->instance, &vdisk_volume_interface);
     vdisk_free(control_path);
     if (path != NULL) {
@@ -95,6 +99,8 @@ static void fill_device(struct vdisk_device *device, struct vdisk_node *node)
     }
     device->path = device->nt_path == NULL ? vdisk_text_format("(unknown)")
                                            : vdisk_device_path_display(device->nt_path);
+    if (device->overlay_nt_path != NULL)
+        device->overlay = vdisk_device_path_display(device->overlay_nt_path);
     if (device->volume_path != NULL)
         fill_names(device);
     else
@@ -124,7 +130,9 @@ void vdisk_devices_free(struct vdisk_devices *devices)
     for (size_t i = 0; i < devices->count; i++) {
         struct vdisk_device *device = &devices->items[i];
         vdisk_free(device->nt_path);
+        vdisk_free(device->overlay_nt_path);
         vdisk_free(device->path);
+        vdisk_free(device->overlay);
         vdisk_free(device->volume_path);
         vdisk_free(device->volume_name);
         vdisk_free(device->problem);
@@ -133,12 +141,20 @@ void vdisk_devices_free(struct vdisk_devices *devices)
     *devices = (struct vdisk_devices){0};
 }
 
-struct vdisk_device *vdisk_devices_find_path(struct vdisk_devices *devices, const wchar_t *path)
+static bool is_of_path(const struct vdisk_device *device, const wchar_t *path)
 {
-    for (size_t i = 0; i < devices->count; i++) {
-        struct vdisk_device *device = &devices->items[i];
-        if (device->nt_path != NULL && vdisk_device_path_equal(device->nt_path, path))
-            return device;
+    return (device->nt_path != NULL && vdisk_device_path_equal(device->nt_path, path)) ||
+           (device->overlay_nt_path != NULL &&
+            vdisk_device_path_equal(device->overlay_nt_path, path));
+}
+
+struct vdisk_device *vdisk_devices_find_path(struct vdisk_devices *devices, const wchar_t *path,
+                                             const struct vdisk_device *previous)
+{
+    size_t first = previous == NULL ? 0 : (size_t)(previous - devices->items) + 1;
+    for (size_t i = first; i < devices->count; i++) {
+        if (is_of_path(&devices->items[i], path))
+            return &devices->items[i];
     }
     return NULL;
 }
@@ -225,7 +241,7 @@ static enum vdisk_exit wait_for_start(const wchar_t *instance, const char *path)
 
 enum vdisk_exit vdisk_device_add(const struct vdisk_device_parameters *parameters)
 {
-    const struct vdisk_backend *backend = choose_backend();
+    const struct vdisk_backend *backend = choose_backend(parameters);
     wchar_t instance[MAX_DEVICE_ID_LEN];
     enum vdisk_exit code = backend->add(parameters, instance);
     if (code != VDISK_EXIT_OK)

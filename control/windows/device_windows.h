@@ -20,18 +20,28 @@ struct vdisk_found_file {
     wchar_t *nt_path;
 };
 
+/* What driver_abi.h calls the parameters of a device. */
 struct vdisk_device_parameters {
-    const wchar_t *path; /* from vdisk_device_path_resolve */
-    const char *format;
-    uint32_t flags; /* VIRTUALDISK_FLAG_... */
+    const wchar_t *path; /* from vdisk_device_path_resolve; or VIRTUALDISK_RAM_PREFIX and a name */
+    const char *format;  /* NULL: none, of an empty RAM disk */
+    uint32_t flags;      /* VIRTUALDISK_FLAG_... */
     const struct vdisk_found_file *files;
     size_t file_count;
+    const struct virtualdisk_window *window; /* NULL: the whole disk */
+    const wchar_t *overlay;                  /* as path; NULL: none */
+    const char *overlay_format;
+    uint64_t memory_bytes; /* 0: not said, as for the following ones */
+    uint32_t sector_bytes;
+    char letter;
+    const wchar_t *access; /* SDDL; NULL: administrators */
 };
 
 struct vdisk_device {
     wchar_t instance[MAX_DEVICE_ID_LEN];
     wchar_t *nt_path;               /* of the image; NULL: unknown */
+    wchar_t *overlay_nt_path;       /* NULL: none */
     char *path;                     /* the same for people, UTF-8 */
+    char *overlay;                  /* path of its overlay for people; NULL: none */
     wchar_t *volume_path;           /* of the volume's interface; NULL: not working */
     char *volume_name;              /* "\\?\Volume{...}\", or the interface's path; UTF-8 */
     wchar_t kernel_name[32];        /* "\Device\VirtualDisk-0" */
@@ -52,8 +62,14 @@ void vdisk_devices_leave(void);
 enum vdisk_exit vdisk_devices_list(struct vdisk_devices *devices);
 void vdisk_devices_free(struct vdisk_devices *devices);
 
+/*
+ * The devices of an image, one after the other: the first one behind `previous` (NULL: of all), or
+ * NULL. `path` is the image's, or its overlay's.
+ */
+struct vdisk_device *vdisk_devices_find_path(struct vdisk_devices *devices, const wchar_t *path,
+                                             const struct vdisk_device *previous);
+
 /* NULL: none. `letter` is upper case. */
-struct vdisk_device *vdisk_devices_find_path(struct vdisk_devices *devices, const wchar_t *path);
 struct vdisk_device *vdisk_devices_find_letter(struct vdisk_devices *devices, char letter);
 
 static inline bool vdisk_device_is_working(const struct vdisk_device *device)

@@ -25,6 +25,14 @@ static size_t text_bytes(const wchar_t *text)
     return (wcslen(text) + 1) * sizeof(*text);
 }
 
+static wchar_t *copy_text(const wchar_t *text)
+{
+    wchar_t *copy = vdisk_alloc(text_bytes(text));
+    if (copy != NULL)
+        memcpy(copy, text, text_bytes(text));
+    return copy;
+}
+
 static void add_property(struct vdisk_properties *properties, DEVPROPID pid, DEVPROPTYPE type,
                          const wchar_t *value_name, DWORD value_type, void *data, size_t bytes)
 {
@@ -80,17 +88,65 @@ static bool add_files(struct vdisk_properties *properties, const struct vdisk_fo
     return true;
 }
 
+static wchar_t *image_path(const wchar_t *path)
+{
+    if (wcsncmp(path, VIRTUALDISK_RAM_PREFIX, wcslen(VIRTUALDISK_RAM_PREFIX)) == 0)
+        return copy_text(path);
+    return vdisk_device_path_to_nt(path);
+}
+
+static bool add_texts(struct vdisk_properties *properties,
+                      const struct vdisk_device_parameters *parameters)
+{
+    const wchar_t letter[] = {(wchar_t)parameters->letter, L':', L'\0'};
+    return add_text(properties, VIRTUALDISK_PID_FILE_PATH, VIRTUALDISK_VALUE_FILE_PATH,
+                    image_path(parameters->path)) &&
+           (parameters->format == NULL ||
+            add_text(properties, VIRTUALDISK_PID_FORMAT, VIRTUALDISK_VALUE_FORMAT,
+                     vdisk_wide_from_utf8(parameters->format))) &&
+           (parameters->overlay == NULL ||
+            (add_text(properties, VIRTUALDISK_PID_OVERLAY, VIRTUALDISK_VALUE_OVERLAY,
+                      vdisk_device_path_to_nt(parameters->overlay)) &&
+             add_text(properties, VIRTUALDISK_PID_OVERLAY_FORMAT, VIRTUALDISK_VALUE_OVERLAY_FORMAT,
+                      vdisk_wide_from_utf8(parameters->overlay_format)))) &&
+           (parameters->letter == 0 || add_text(properties, VIRTUALDISK_PID_LETTER,
+                                                VIRTUALDISK_VALUE_LETTER, copy_text(letter))) &&
+           (parameters->access == NULL ||
+            add_text(properties, VIRTUALDISK_PID_ACCESS, VIRTUALDISK_VALUE_ACCESS,
+                     copy_text(parameters->access))) &&
+           add_files(properties, parameters->files, parameters->file_count);
+}
+
+static void add_numbers(struct vdisk_properties *properties,
+                        const struct vdisk_device_parameters *parameters)
+{
+    add_property(properties, VIRTUALDISK_PID_FLAGS, DEVPROP_TYPE_UINT32, VIRTUALDISK_VALUE_FLAGS,
+                 REG_DWORD, &properties->flags, sizeof(properties->flags));
+    if (parameters->memory_bytes != 0)
+        add_property(properties, VIRTUALDISK_PID_MEMORY, DEVPROP_TYPE_UINT64,
+                     VIRTUALDISK_VALUE_MEMORY, REG_QWORD, &properties->memory_bytes,
+                     sizeof(properties->memory_bytes));
+    if (parameters->sector_bytes != 0)
+        add_property(properties, VIRTUALDISK_PID_SECTOR_SIZE, DEVPROP_TYPE_UINT32,
+                     VIRTUALDISK_VALUE_SECTOR_SIZE, REG_DWORD, &properties->sector_bytes,
+                     sizeof(properties->sector_bytes));
+    if (parameters->window == NULL)
+        return;
+    properties->window = *parameters->window;
+    add_property(properties, VIRTUALDISK_PID_WINDOW, DEVPROP_TYPE_BINARY, VIRTUALDISK_VALUE_WINDOW,
+                 REG_BINARY, &properties->window, sizeof(properties->window));
+}
+
 bool vdisk_properties_make(const struct vdisk_device_parameters *parameters,
                            struct vdisk_properties *properties)
 {
-    *properties = (struct vdisk_properties){.flags = parameters->flags};
-    bool made = add_text(properties, VIRTUALDISK_PID_FILE_PATH, VIRTUALDISK_VALUE_FILE_PATH,
-                         vdisk_device_path_to_nt(parameters->path)) &&
-                add_text(properties, VIRTUALDISK_PID_FORMAT, VIRTUALDISK_VALUE_FORMAT,
-                         vdisk_wide_from_utf8(parameters->format)) &&
-                add_files(properties, parameters->files, parameters->file_count);
-    add_property(properties, VIRTUALDISK_PID_FLAGS, DEVPROP_TYPE_UINT32, VIRTUALDISK_VALUE_FLAGS,
-                 REG_DWORD, &properties->flags, sizeof(properties->flags));
+    *properties = (struct vdisk_properties){
+        .flags = parameters->flags,
+        .sector_bytes = parameters->sector_bytes,
+        .memory_bytes = parameters->memory_bytes,
+    };
+    bool made = add_texts(properties, parameters);
+    add_numbers(properties, parameters);
     if (!made)
         vdisk_properties_free(properties);
     return made;
@@ -103,6 +159,18 @@ void vdisk_properties_free(struct vdisk_properties *properties)
     *properties = (struct vdisk_properties){0};
 }
 
+/* What an earlier device of the same id was told must not be read as ours. */
+static void forget_values(HKEY key)
+{
+    static const wchar_t *const names[] = {
+        VIRTUALDISK_VALUE_FORMAT,  VIRTUALDISK_VALUE_FILES,          VIRTUALDISK_VALUE_WINDOW,
+        VIRTUALDISK_VALUE_OVERLAY, VIRTUALDISK_VALUE_OVERLAY_FORMAT, VIRTUALDISK_VALUE_MEMORY,
+        VIRTUALDISK_VALUE_LETTER,  VIRTUALDISK_VALUE_SECTOR_SIZE,    VIRTUALDISK_VALUE_ACCESS,
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        RegDeleteValueW(key, names[i]);
+}
+
 static bool store_values(const struct vdisk_properties *properties, HDEVINFO set,
                          SP_DEVINFO_DATA *info)
 {
@@ -110,6 +178,7 @@ static bool store_values(const struct vdisk_properties *properties, HDEVINFO set
     if (key == INVALID_HANDLE_VALUE)
         return false;
     LSTATUS status = ERROR_SUCCESS;
+    forget_values(key);
     for (size_t i = 0; status == ERROR_SUCCESS && i < properties->count; i++) {
         const struct vdisk_property *item = &properties->items[i];
         status =

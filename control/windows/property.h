@@ -22,14 +22,18 @@ struct vdisk_property {
     void *data;
 };
 
-#define VDISK_PROPERTY_COUNT 4
+#define VDISK_PROPERTY_COUNT 11
 
 struct vdisk_device_parameters;
 
 struct vdisk_properties {
     struct vdisk_property items[VDISK_PROPERTY_COUNT];
     size_t count;
+    /* What `data` points to where it is no text. */
     uint32_t flags;
+    uint32_t sector_bytes;
+    uint64_t memory_bytes;
+    struct virtualdisk_window window;
     wchar_t *strings[VDISK_PROPERTY_COUNT]; /* freed with the properties */
 };
 

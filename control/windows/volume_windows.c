@@ -43,22 +43,24 @@ static bool control(HANDLE device, DWORD code, void *output, DWORD output_bytes,
     return DeviceIoControl(device, code, NULL, 0, output, output_bytes, got, NULL);
 }
 
-/* The path behind the structure, when all of it is there. */
-static wchar_t *copy_path(const struct virtualdisk_state *answer, DWORD answer_bytes)
+/* One of the paths behind the structure; NULL when it is not there, or not whole. */
+static wchar_t *copy_path(const struct virtualdisk_state *answer, DWORD answer_bytes,
+                          uint64_t offset_bytes, uint32_t path_bytes)
 {
-    uint32_t path_bytes = answer->path_bytes;
-    if (path_bytes % sizeof(wchar_t) != 0 || path_bytes > answer_bytes - sizeof(*answer))
+    const unsigned char *paths = (const unsigned char *)(answer + 1);
+    if (path_bytes == 0 || path_bytes % sizeof(wchar_t) != 0 ||
+        offset_bytes + path_bytes > answer_bytes - sizeof(*answer))
         return NULL;
     wchar_t *path = vdisk_alloc(path_bytes + sizeof(*path));
     if (path != NULL)
-        memcpy(path, answer + 1, path_bytes);
+        memcpy(path, paths + offset_bytes, path_bytes);
     return path;
 }
 
 bool vdisk_volume_query(const wchar_t *control_path, struct virtualdisk_state *state,
-                        wchar_t **nt_path)
+                        wchar_t **nt_path, wchar_t **overlay_nt_path)
 {
-    const DWORD room = sizeof(*state) + VIRTUALDISK_PATH_CHARS * sizeof(wchar_t);
+    const DWORD room = sizeof(*state) + 2 * VIRTUALDISK_PATH_CHARS * sizeof(wchar_t);
     struct virtualdisk_state *answer = vdisk_alloc(room);
     HANDLE device = open_device(control_path, GENERIC_READ);
     DWORD got = 0;
@@ -68,7 +70,8 @@ bool vdisk_volume_query(const wchar_t *control_path, struct virtualdisk_state *s
     if (answered) {
         *state = *answer;
         state->format[sizeof(state->format) - 1] = '\0';
-        *nt_path = copy_path(answer, got);
+        *nt_path = copy_path(answer, got, 0, answer->path_bytes);
+        *overlay_nt_path = copy_path(answer, got, answer->path_bytes, answer->overlay_bytes);
     }
     if (device != INVALID_HANDLE_VALUE)
         CloseHandle(device);

@@ -4,9 +4,12 @@
 
 #include "device_windows.h"
 
-/* Reads the state through the control interface, and the image's NT path (vdisk_free) with it. */
+/*
+ * Reads the state through the control interface, and with it the NT paths (vdisk_free) of the image
+ * and of its overlay, which is NULL where there is none.
+ */
 bool vdisk_volume_query(const wchar_t *control_path, struct virtualdisk_state *state,
-                        wchar_t **nt_path);
+                        wchar_t **nt_path, wchar_t **overlay_nt_path);
 
 /* Does it tell its length, and can its first sector be read? */
 bool vdisk_volume_answers(const wchar_t *volume_path);
