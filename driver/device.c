@@ -1,4 +1,5 @@
 #include "driver/device.h"
+#include "driver/event.h"
 #include "driver/number.h"
 #include "driver/packet.h"
 #include "driver/queue.h"
@@ -243,6 +244,7 @@ static NTSTATUS NTAPI VdEvtPrepareHardware(WDFDEVICE Handle, WDFCMRESLIST Resour
     UNREFERENCED_PARAMETER(ResourcesTranslated);
     if (!NT_SUCCESS(Status)) {
         DbgPrint("VirtualDisk: starting failed: %08lx\n", Status);
+        VdEventWrite(Device, VdEventStartRefused, Status, &Error);
         StopDevice(Device);
     }
     VdStartStatusWrite(Handle, Status, &Error);

@@ -36,6 +36,7 @@ typedef struct _VD_DEVICE {
 
     VD_WORKERS Workers;
     VD_COUNTERS Counters;
+    volatile LONG LastReport; /* of a failure, in seconds since the system started; 0: none */
 } VD_DEVICE;
 
 /* What is kept with a request. */

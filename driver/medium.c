@@ -1,4 +1,5 @@
 #include "driver/medium.h"
+#include "driver/event.h"
 #include "driver/state.h"
 #include "engine/base/checked.h"
 #include "host/ntkernel/ntkernel.h"
@@ -128,23 +129,22 @@ static enum vdisk_status OpenDisk(VD_MEDIUM *Medium, struct vdisk_error *Error)
     return Status;
 }
 
-/* Also for what was opened in part. */
-static VOID CloseDisk(VD_MEDIUM *Medium)
+/* Also for what was opened in part. `Device` is the one that has to do with it. */
+static VOID CloseDisk(VD_MEDIUM *Medium, VD_DEVICE *Device)
 {
     struct vdisk_error Error;
 
     (VOID) vdisk_disk_close(Medium->Memory, NULL);
     if (vdisk_image_close(Medium->Image, &Error) != VDISK_OK)
-        DbgPrint("VirtualDisk: closing %s failed: %08lx\n", Error.file,
-                 vdisk_error_to_ntstatus(&Error));
+        VdEventWrite(Device, VdEventCloseFailed, vdisk_error_to_ntstatus(&Error), &Error);
     Medium->Memory = NULL;
     Medium->Image = NULL;
     Medium->Disk = NULL;
 }
 
-static VOID FreeMedium(VD_MEDIUM *Medium)
+static VOID FreeMedium(VD_MEDIUM *Medium, VD_DEVICE *Device)
 {
-    CloseDisk(Medium);
+    CloseDisk(Medium, Device);
     RemoveEntryList(&Medium->Link);
     VdParametersRelease(Medium->Parameters);
     vdisk_free(Medium);
@@ -169,7 +169,7 @@ static enum vdisk_status MakeMedium(VD_DEVICE *Device, VD_MEDIUM **Made, struct 
     if (Status == VDISK_OK)
         *Made = Medium;
     else
-        FreeMedium(Medium);
+        FreeMedium(Medium, Device);
     return Status;
 }
 
@@ -235,7 +235,7 @@ static enum vdisk_status Join(VD_DEVICE *Device, struct vdisk_error *Error)
     Device->Medium = NULL;
     Device->Disk = NULL;
     if (IsListEmpty(&Medium->Devices))
-        FreeMedium(Medium);
+        FreeMedium(Medium, Device);
     return Status;
 }
 
@@ -260,7 +260,7 @@ VOID VdMediumDetach(VD_DEVICE *Device)
     RemoveEntryList(&Device->MediumLink);
     Device->Medium = NULL;
     if (IsListEmpty(&Medium->Devices))
-        FreeMedium(Medium);
+        FreeMedium(Medium, Device);
     vdisk_mutex_unlock(&MediaLock);
 }
 
@@ -302,11 +302,11 @@ NTSTATUS VdMediumResize(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_err
     return Status;
 }
 
-static VOID CloseAll(VD_MEDIUM *Medium)
+static VOID CloseAll(VD_MEDIUM *Medium, VD_DEVICE *Device)
 {
     for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink)
         CloseWindow(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink));
-    CloseDisk(Medium);
+    CloseDisk(Medium, Device);
 }
 
 static enum vdisk_status OpenAll(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct vdisk_error *Error)
@@ -326,14 +326,16 @@ static enum vdisk_status OpenAll(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct 
  * The old image is closed first: it may still hold the file. What it could not write is lost, as
  * the failures of its requests have told.
  */
-static NTSTATUS Exchange(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct vdisk_error *Error)
+static NTSTATUS Exchange(VD_DEVICE *Device, struct vdisk_error *Error)
 {
+    VD_MEDIUM *Medium = Device->Medium;
+
     if (Medium->Memory != NULL)
         return STATUS_NOT_SUPPORTED;
-    CloseAll(Medium);
-    if (OpenAll(Medium, DiskBytes, Error) == VDISK_OK)
+    CloseAll(Medium, Device);
+    if (OpenAll(Medium, Device->Volume.DiskBytes, Error) == VDISK_OK)
         return STATUS_SUCCESS;
-    CloseAll(Medium);
+    CloseAll(Medium, Device);
     return vdisk_error_to_ntstatus(Error);
 }
 
@@ -342,7 +344,7 @@ NTSTATUS VdMediumReconnect(VD_DEVICE *Device, struct vdisk_error *Error)
     NTSTATUS Status;
 
     VdMediumEnterAlone(Device->Medium);
-    Status = Exchange(Device->Medium, Device->Volume.DiskBytes, Error);
+    Status = Exchange(Device, Error);
     VdMediumLeaveAlone(Device->Medium);
     return Status;
 }

@@ -1,4 +1,5 @@
 #include "driver/transfer.h"
+#include "driver/event.h"
 #include "driver/state.h"
 #include "driver/trim.h"
 #include "engine/base/checked.h"
@@ -270,6 +271,7 @@ VOID VdTransferServe(VD_WORKER *Worker, WDFREQUEST Request)
     VD_OUTCOME Outcome = {.Status = STATUS_SUCCESS};
     WDF_REQUEST_PARAMETERS Parameters;
 
+    Worker->Error.status = VDISK_OK; /* until the engine has something to say */
     WDF_REQUEST_PARAMETERS_INIT(&Parameters);
     WdfRequestGetParameters(Request, &Parameters);
     if (Parameters.Type == WdfRequestTypeRead || Parameters.Type == WdfRequestTypeWrite)
@@ -285,6 +287,8 @@ VOID VdTransferServe(VD_WORKER *Worker, WDFREQUEST Request)
                         Outcome.Length, !NT_SUCCESS(Outcome.Status));
     VdCountersLeave(Counters);
     WdfRequestCompleteWithInformation(Request, Outcome.Status, Outcome.Length);
+    if (Worker->Error.status != VDISK_OK)
+        VdEventWrite(Worker->Device, VdEventTransferFailed, Outcome.Status, &Worker->Error);
 }
 
 VOID VdTransferRefuse(VD_DEVICE *Device, WDFREQUEST Request, NTSTATUS Status)
