@@ -16,6 +16,10 @@ enum vdisk_status vdisk_window_open(struct vdisk_disk *next, uint64_t offset_byt
                                     uint64_t size_bytes, struct vdisk_disk **disk,
                                     struct vdisk_error *error);
 
+/* Gives a window another end. The caller makes sure that no request is under way. */
+enum vdisk_status vdisk_window_resize(struct vdisk_disk *disk, uint64_t size_bytes,
+                                      struct vdisk_error *error);
+
 /*
  * A disk whose written data is kept in memory, taken in chunks of 64 KiB as it is needed and given
  * back by discard. What was never written comes from `next`, which is not written to, or is zero
