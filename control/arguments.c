@@ -11,7 +11,7 @@ static void list_options(const struct vdisk_command *command,
 {
     size_t count = 0;
     for (int i = 0; i < VDISK_OPTION_COUNT; i++) {
-        if (i != VDISK_OPTION_HELP && (command->options & (1u << i)) == 0)
+        if (i != VDISK_OPTION_HELP && (command->options & VDISK_OPTION_BIT(i)) == 0)
             continue;
         int has_argument = vdisk_options[i].argument == NULL ? no_argument : required_argument;
         list[count++] =

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum vdisk_option {
     VDISK_OPTION_HELP,
@@ -38,6 +39,9 @@ enum vdisk_option {
     VDISK_OPTION_COUNT
 };
 
+#define VDISK_OPTION_BIT(option) (UINT64_C(1) << (option))
+_Static_assert(VDISK_OPTION_COUNT <= 64, "options fit into the bits of a command");
+
 struct vdisk_option_description {
     const char *name;
     const char *argument; /* NULL: the option takes none */
@@ -56,7 +60,7 @@ struct vdisk_command {
     const char *usage; /* operands and options, as `help` shows them */
     const char *summary;
     const char *details; /* or NULL */
-    unsigned options;    /* bits 1 << VDISK_OPTION_... */
+    uint64_t options;    /* VDISK_OPTION_BIT of each */
     int operands_min;
     int operands_max;
     enum vdisk_exit (*run)(const struct vdisk_arguments *arguments);

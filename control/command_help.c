@@ -57,7 +57,7 @@ static void print_options(const struct vdisk_command *command)
     if (command->options != 0)
         vdisk_output_text("\nOptions:\n");
     for (int i = 0; i < VDISK_OPTION_COUNT; i++) {
-        if ((command->options & (1u << i)) == 0)
+        if ((command->options & VDISK_OPTION_BIT(i)) == 0)
             continue;
         const struct vdisk_option_description *option = &vdisk_options[i];
         const char *argument = option->argument == NULL ? "" : option->argument;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define BIT(option) (1u << VDISK_OPTION_##option)
+#define BIT(option) VDISK_OPTION_BIT(VDISK_OPTION_##option)
 
 const struct vdisk_option_description vdisk_options[VDISK_OPTION_COUNT] = {
     [VDISK_OPTION_HELP] = {"help", NULL, "show this text"},
