@@ -14,6 +14,8 @@ enum vdisk_status vdisk_file_init(struct vdisk_file *file, const struct vdisk_fi
     file->name = name;
     file->alignment_bytes = alignment_bytes;
     file->buffer_alignment_bytes = alignment_bytes;
+    file->punch_bytes = ops->punch != NULL ? VDISK_PUNCH_BYTES : 0;
+    atomic_init(&file->holes_allowed, ops->allow_holes == NULL);
     file->read_only = read_only;
     file->bounce = NULL;
     atomic_init(&file->whole_units, 0);
@@ -260,10 +262,25 @@ enum vdisk_status vdisk_file_punch(struct vdisk_file *file, uint64_t offset_byte
 
     if (status != VDISK_OK || length_bytes == 0)
         return status;
-    if (file->ops->punch == NULL)
+    if (file->punch_bytes == 0 || !atomic_load(&file->holes_allowed))
         return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, offset_bytes,
                           "this file cannot have holes");
     return file->ops->punch(file, offset_bytes, length_bytes, error);
+}
+
+enum vdisk_status vdisk_file_discard(struct vdisk_file *file, uint64_t offset_bytes,
+                                     uint64_t length_bytes, struct vdisk_error *error)
+{
+    enum vdisk_status status = check_writable(file, error);
+
+    if (status == VDISK_OK && file->punch_bytes != 0 && !atomic_load(&file->holes_allowed)) {
+        status = file->ops->allow_holes(file, error);
+        if (status == VDISK_OK)
+            atomic_store(&file->holes_allowed, true);
+    }
+    if (status != VDISK_OK)
+        return status;
+    return vdisk_file_punch(file, offset_bytes, length_bytes, error);
 }
 
 enum vdisk_status vdisk_file_get_range(struct vdisk_file *file, uint64_t offset_bytes,
@@ -330,11 +347,9 @@ enum vdisk_status vdisk_file_zero(struct vdisk_file *file, uint64_t offset_bytes
             return status;
     }
     inside = vdisk_min_u64(length_bytes, size - offset_bytes);
-    if (file->ops->punch != NULL) {
-        status = vdisk_file_punch(file, offset_bytes, inside, error);
-        if (status != VDISK_UNSUPPORTED)
-            return status;
-    }
+    status = vdisk_file_punch(file, offset_bytes, inside, error);
+    if (status != VDISK_UNSUPPORTED)
+        return status;
     return vdisk_file_fill_zeros(file, offset_bytes, inside, error);
 }
 

@@ -136,6 +136,7 @@ enum vdisk_status vdisk_file_fault_open(struct vdisk_file *below, struct vdisk_f
         vdisk_free(fault);
         return status;
     }
+    fault->file.punch_bytes = below->punch_bytes;
     *file = &fault->file;
     return VDISK_OK;
 }

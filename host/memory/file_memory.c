@@ -12,6 +12,7 @@ struct vdisk_memory_store {
     uint64_t space_bytes;
     uint64_t stored_bytes; /* in pieces that exist */
     uint64_t size_bytes;
+    bool without_holes;
     uint64_t piece_count; /* length of pieces */
     unsigned char **pieces;
 };
@@ -73,6 +74,23 @@ void vdisk_memory_store_set_space(struct vdisk_memory_store *store, uint64_t spa
     vdisk_mutex_unlock(&store->lock);
 }
 
+uint64_t vdisk_memory_store_stored(struct vdisk_memory_store *store)
+{
+    uint64_t stored;
+
+    vdisk_mutex_lock(&store->lock);
+    stored = store->stored_bytes;
+    vdisk_mutex_unlock(&store->lock);
+    return stored;
+}
+
+void vdisk_memory_store_forbid_holes(struct vdisk_memory_store *store)
+{
+    vdisk_mutex_lock(&store->lock);
+    store->without_holes = true;
+    vdisk_mutex_unlock(&store->lock);
+}
+
 /* A piece of zeros; NULL when there is no space. */
 static unsigned char *store_add_piece(struct vdisk_memory_store *store)
 {
@@ -117,6 +135,7 @@ struct vdisk_memory_store *vdisk_memory_store_clone(struct vdisk_memory_store *s
     copy->limit_bytes = store->limit_bytes;
     copy->space_bytes = store->space_bytes;
     copy->stored_bytes = store->stored_bytes;
+    copy->without_holes = store->without_holes;
     for (uint64_t index = 0; index < vdisk_div_up(store->size_bytes, PIECE_BYTES); index++) {
         if (store->pieces[index] == NULL)
             continue;
@@ -323,6 +342,8 @@ enum vdisk_status vdisk_file_memory_open(struct vdisk_memory_store *store, const
         vdisk_free(memory);
         return status;
     }
+    if (store->without_holes)
+        memory->file.punch_bytes = 0;
     *file = &memory->file;
     return VDISK_OK;
 }

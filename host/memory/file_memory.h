@@ -18,6 +18,12 @@ void vdisk_memory_store_set_limit(struct vdisk_memory_store *store, uint64_t lim
 /* How many bytes may be stored, rounded up to pieces; more is VDISK_NO_SPACE. At first no limit. */
 void vdisk_memory_store_set_space(struct vdisk_memory_store *store, uint64_t space_bytes);
 
+/* How many bytes are stored, in whole pieces. */
+uint64_t vdisk_memory_store_stored(struct vdisk_memory_store *store);
+
+/* Files that are opened from now on are those of a host that knows no holes. */
+void vdisk_memory_store_forbid_holes(struct vdisk_memory_store *store);
+
 /* An independent copy; NULL when there is no memory. */
 struct vdisk_memory_store *vdisk_memory_store_clone(struct vdisk_memory_store *store);
 

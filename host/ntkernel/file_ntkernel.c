@@ -13,6 +13,7 @@
 #define EVENT_SLOTS   16
 #define EVENTS_MADE   8 /* when the file is opened */
 #define PIECE_BYTES   ((size_t)1024 * 1024)
+#define HOLE_BYTES    65536u /* NTFS makes holes of 16 clusters, and zeros of what is less */
 #define SHARE_ACCESS  FILE_SHARE_READ
 #define READ_ACCESS   (FILE_READ_DATA | FILE_READ_ATTRIBUTES | SYNCHRONIZE)
 #define WRITE_ACCESS  FILE_WRITE_DATA
@@ -210,6 +211,21 @@ static enum vdisk_status ntkernel_set_size(struct vdisk_file *file, uint64_t siz
                               : fail(self, status, size_bytes, "the size cannot be set", error);
 }
 
+static NTSTATUS control(struct ntkernel_file *self, ULONG code, void *input, ULONG input_bytes)
+{
+    IO_STATUS_BLOCK result = {.Status = STATUS_PENDING};
+    HANDLE event;
+    NTSTATUS status = event_take(self, &event);
+
+    if (!NT_SUCCESS(status))
+        return status;
+    status = ZwFsControlFile(self->handle, event, NULL, NULL, &result, code, input, input_bytes,
+                             NULL, 0);
+    status = operation_wait(status, event, &result);
+    event_give_back(self, event);
+    return status;
+}
+
 static enum vdisk_status ntkernel_punch(struct vdisk_file *file, uint64_t offset_bytes,
                                         uint64_t length_bytes, struct vdisk_error *error)
 {
@@ -217,18 +233,21 @@ static enum vdisk_status ntkernel_punch(struct vdisk_file *file, uint64_t offset
     FILE_ZERO_DATA_INFORMATION range = {.FileOffset.QuadPart = (LONGLONG)offset_bytes,
                                         .BeyondFinalZero.QuadPart =
                                             (LONGLONG)(offset_bytes + length_bytes)};
-    IO_STATUS_BLOCK result = {.Status = STATUS_PENDING};
-    HANDLE event;
-    NTSTATUS status = event_take(self, &event);
+    NTSTATUS status = control(self, FSCTL_SET_ZERO_DATA, &range, sizeof(range));
 
-    if (NT_SUCCESS(status)) {
-        status = ZwFsControlFile(self->handle, event, NULL, NULL, &result, FSCTL_SET_ZERO_DATA,
-                                 &range, sizeof(range), NULL, 0);
-        status = operation_wait(status, event, &result);
-        event_give_back(self, event);
-    }
     return NT_SUCCESS(status) ? VDISK_OK
                               : fail(self, status, offset_bytes, "no hole can be made", error);
+}
+
+/* In a file that is not marked sparse Windows would write the zeros. */
+static enum vdisk_status ntkernel_allow_holes(struct vdisk_file *file, struct vdisk_error *error)
+{
+    struct ntkernel_file *self = ntkernel_of(file);
+    NTSTATUS status = control(self, FSCTL_SET_SPARSE, NULL, 0);
+
+    return NT_SUCCESS(status)
+               ? VDISK_OK
+               : fail(self, status, VDISK_NO_OFFSET, "the file cannot be marked sparse", error);
 }
 
 static void ntkernel_close(struct vdisk_file *file)
@@ -249,6 +268,7 @@ static const struct vdisk_file_ops ntkernel_ops = {
     .get_size = ntkernel_get_size,
     .set_size = ntkernel_set_size,
     .punch = ntkernel_punch,
+    .allow_holes = ntkernel_allow_holes,
     .close = ntkernel_close,
 };
 
@@ -263,15 +283,40 @@ static NTSTATUS open_handle(const UNICODE_STRING *path, ACCESS_MASK access, HAND
                         SHARE_ACCESS, FILE_OPEN, CREATE_OPTION, NULL, 0);
 }
 
-/* Some file systems let a read-only file be opened for writing by those who may do anything. */
-static bool is_marked_read_only(HANDLE handle)
+static bool has_attribute(HANDLE handle, ULONG attribute)
 {
     FILE_BASIC_INFORMATION information;
     IO_STATUS_BLOCK result;
     NTSTATUS status = ZwQueryInformationFile(handle, &result, &information, sizeof(information),
                                              FileBasicInformation);
 
-    return NT_SUCCESS(status) && (information.FileAttributes & FILE_ATTRIBUTE_READONLY) != 0;
+    return NT_SUCCESS(status) && (information.FileAttributes & attribute) != 0;
+}
+
+/* Some file systems let a read-only file be opened for writing by those who may do anything. */
+static bool is_marked_read_only(HANDLE handle)
+{
+    return has_attribute(handle, FILE_ATTRIBUTE_READONLY);
+}
+
+/* What the file system can do, and whether the file is marked for it. */
+static void find_holes(struct ntkernel_file *self)
+{
+    union {
+        FILE_FS_ATTRIBUTE_INFORMATION information;
+        unsigned char bytes[128]; /* with the name, of which nobody needs the rest */
+    } attributes;
+    IO_STATUS_BLOCK result;
+    NTSTATUS status = ZwQueryVolumeInformationFile(self->handle, &result, &attributes,
+                                                   sizeof(attributes), FileFsAttributeInformation);
+
+    self->file.punch_bytes = 0;
+    if (!NT_SUCCESS(status) && status != STATUS_BUFFER_OVERFLOW)
+        return;
+    if ((attributes.information.FileSystemAttributes & FILE_SUPPORTS_SPARSE_FILES) != 0)
+        self->file.punch_bytes = HOLE_BYTES;
+    atomic_store(&self->file.holes_allowed,
+                 has_attribute(self->handle, FILE_ATTRIBUTE_SPARSE_FILE));
 }
 
 static NTSTATUS open_readable_or_writable(const UNICODE_STRING *path, bool *read_only,
@@ -351,6 +396,7 @@ static enum vdisk_status finish_open(struct ntkernel_file *self, bool read_only,
         return status;
     }
     set_buffer_alignment(self);
+    find_holes(self);
     return VDISK_OK;
 }
 

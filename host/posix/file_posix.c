@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "host/posix/file_posix.h"
+#include "engine/base/checked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* A file system's preferred unit may be that of a network. */
+#define PUNCH_BYTES_MAX UINT32_C(65536)
 
 struct file_posix {
     struct vdisk_file file; /* first */
@@ -171,6 +175,26 @@ static enum vdisk_status file_posix_punch(struct vdisk_file *file, uint64_t offs
     return VDISK_OK;
 }
 
+/*
+ * The unit of holes; 0 where the file system has none. It is asked by a hole behind the end of the
+ * file, which changes nothing.
+ */
+static uint32_t find_punch_bytes(int descriptor)
+{
+    const int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    struct stat status;
+    uint64_t behind;
+    uint32_t unit = VDISK_PUNCH_BYTES;
+
+    if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) ||
+        !vdisk_align_up((uint64_t)status.st_size + 1, PUNCH_BYTES_MAX, &behind) ||
+        fallocate(descriptor, mode, (off_t)behind, VDISK_PUNCH_BYTES) != 0)
+        return 0;
+    while (unit < (uint64_t)status.st_blksize && unit < PUNCH_BYTES_MAX)
+        unit *= 2;
+    return unit;
+}
+
 static enum vdisk_status find_range(struct vdisk_file *file, uint64_t offset_bytes,
                                     enum vdisk_file_range *range, uint64_t *length_bytes,
                                     struct vdisk_error *error)
@@ -304,6 +328,7 @@ static enum vdisk_status wrap_descriptor(int descriptor, const char *path, bool 
         free(posix);
         return status;
     }
+    posix->file.punch_bytes = read_only ? 0 : find_punch_bytes(descriptor);
     *file = &posix->file;
     return VDISK_OK;
 }

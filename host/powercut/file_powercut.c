@@ -166,6 +166,7 @@ enum vdisk_status vdisk_file_powercut_open(struct vdisk_file *below,
         vdisk_free(powercut);
         return status;
     }
+    powercut->file.punch_bytes = below->punch_bytes;
     *file = &powercut->file;
     return VDISK_OK;
 }

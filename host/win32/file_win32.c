@@ -11,6 +11,9 @@
 /* The largest request to Windows, whose lengths have 32 bits. */
 #define REQUEST_BYTES_MAX ((size_t)1 << 30)
 
+/* NTFS makes holes of 16 clusters, and zeros of what is less. */
+#define HOLE_BYTES 65536u
+
 struct file_win32 {
     struct vdisk_file file; /* first */
     HANDLE handle;
@@ -123,7 +126,16 @@ static bool control(struct vdisk_file *file, DWORD code, void *input, DWORD inpu
                            got, NULL);
 }
 
-/* A file must be marked sparse before space can be given back. */
+/* In a file that is not marked sparse Windows would write the zeros. */
+static enum vdisk_status file_win32_allow_holes(struct vdisk_file *file, struct vdisk_error *error)
+{
+    DWORD got;
+
+    if (!control(file, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &got))
+        return fail_last(file, VDISK_NO_OFFSET, error);
+    return VDISK_OK;
+}
+
 static enum vdisk_status file_win32_punch(struct vdisk_file *file, uint64_t offset_bytes,
                                           uint64_t length_bytes, struct vdisk_error *error)
 {
@@ -132,8 +144,7 @@ static enum vdisk_status file_win32_punch(struct vdisk_file *file, uint64_t offs
 
     range.FileOffset.QuadPart = (LONGLONG)offset_bytes;
     range.BeyondFinalZero.QuadPart = (LONGLONG)(offset_bytes + length_bytes);
-    if (!control(file, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &got) ||
-        !control(file, FSCTL_SET_ZERO_DATA, &range, sizeof range, NULL, 0, &got))
+    if (!control(file, FSCTL_SET_ZERO_DATA, &range, sizeof range, NULL, 0, &got))
         return fail_last(file, offset_bytes, error);
     return VDISK_OK;
 }
@@ -203,10 +214,37 @@ static const struct vdisk_file_ops file_win32_ops = {
     .get_size = file_win32_get_size,
     .set_size = file_win32_set_size,
     .punch = file_win32_punch,
+    .allow_holes = file_win32_allow_holes,
     .get_range = file_win32_get_range,
     .get_allocated = file_win32_get_allocated,
     .close = file_win32_close,
 };
+
+static bool file_system_has_holes(HANDLE handle)
+{
+    union {
+        FILE_FS_ATTRIBUTE_INFORMATION information;
+        unsigned char bytes[128]; /* with the file system's name */
+    } attributes;
+    IO_STATUS_BLOCK result;
+    const NTSTATUS status = NtQueryVolumeInformationFile(
+        handle, &result, &attributes, sizeof attributes, FileFsAttributeInformation);
+
+    return status >= 0 &&
+           (attributes.information.FileSystemAttributes & FILE_SUPPORTS_SPARSE_FILES) != 0;
+}
+
+/* What the file system can do, and whether the file is marked for it. */
+static void find_holes(struct vdisk_file *file)
+{
+    const HANDLE handle = win32_of(file)->handle;
+    BY_HANDLE_FILE_INFORMATION information;
+
+    file->punch_bytes = !file->read_only && file_system_has_holes(handle) ? HOLE_BYTES : 0;
+    atomic_store(&file->holes_allowed,
+                 GetFileInformationByHandle(handle, &information) &&
+                     (information.dwFileAttributes & FILE_ATTRIBUTE_SPARSE_FILE) != 0);
+}
 
 static wchar_t *copy_wide(const wchar_t *text)
 {
@@ -289,18 +327,20 @@ enum vdisk_status vdisk_file_win32_open(const wchar_t *path, const char *name,
     const HANDLE handle = CreateFileW(path, access, FILE_SHARE_READ, NULL, disposition,
                                       FILE_ATTRIBUTE_NORMAL | flags, NULL);
     enum vdisk_status status;
-    DWORD got;
 
     if (handle == INVALID_HANDLE_VALUE)
         return fail_open(path, name, error);
     status = check_kind(handle, name, follow_links, error);
     if (status == VDISK_OK)
         status = wrap_handle(handle, path, name, mode == VDISK_OPEN_READ, file, error);
-    if (status != VDISK_OK)
+    if (status != VDISK_OK) {
         CloseHandle(handle);
-    else if (mode == VDISK_OPEN_CREATE) /* where it cannot be sparse it is complete: no error */
-        control(*file, FSCTL_SET_SPARSE, NULL, 0, NULL, 0, &got);
-    return status;
+        return status;
+    }
+    if (mode == VDISK_OPEN_CREATE) /* where it cannot be sparse it is complete: no error */
+        (void)file_win32_allow_holes(*file, NULL);
+    find_holes(*file);
+    return VDISK_OK;
 }
 
 /* Free bytes for this user on the disk of a file. */
@@ -332,6 +372,7 @@ enum vdisk_status vdisk_file_win32_reserve(struct vdisk_file *file, uint64_t siz
     if (free_bytes(win32_of(file)->path, &available) && available < size_bytes)
         return vdisk_fail(error, VDISK_NO_SPACE, file->name, NULL, VDISK_NO_OFFSET, NULL);
     control(file, FSCTL_SET_SPARSE, &complete, sizeof complete, NULL, 0, &got);
+    find_holes(file);
     return file_win32_set_size(file, size_bytes, error);
 }
 

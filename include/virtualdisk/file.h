@@ -47,10 +47,17 @@ struct vdisk_file_ops {
 
     /*
      * Optional (NULL: not possible). Makes a range inside the file read as zeros and gives its
-     * space back; VDISK_UNSUPPORTED when this file system cannot. Size stays.
+     * space back; VDISK_UNSUPPORTED when this file system cannot. Size stays. It never writes
+     * zeros instead, except to the units that the range covers in part.
      */
     enum vdisk_status (*punch)(struct vdisk_file *file, uint64_t offset_bytes,
                                uint64_t length_bytes, struct vdisk_error *error);
+
+    /*
+     * Optional (NULL: not needed). Marks the file as one that may have holes, for good, where the
+     * host wants that before the first `punch`.
+     */
+    enum vdisk_status (*allow_holes)(struct vdisk_file *file, struct vdisk_error *error);
 
     /*
      * Optional. Tells whether offset_bytes (inside the file) is data or a hole, and how many bytes
@@ -73,7 +80,10 @@ struct vdisk_file {
     const char *name;                 /* for messages; UTF-8; lives as long as the file */
     uint32_t alignment_bytes;         /* 1 when buffered; the host disk's sector when unbuffered */
     uint32_t buffer_alignment_bytes;  /* the same, unless the host wants less of memory */
+    uint32_t punch_bytes; /* the unit (a power of two) that `punch` gives back; 0: it cannot */
     bool read_only;
+
+    atomic_bool holes_allowed; /* `punch` works as the file is marked now */
 
     /*
      * For transfers that are not aligned. Two writes that share a host sector are both unaligned
@@ -86,7 +96,13 @@ struct vdisk_file {
     atomic_uint whole_units; /* the file has at least so many aligned units: no need to ask */
 };
 
-/* For hosts: prepares the common part. `name` is not copied. */
+/* The unit of `punch` where the host does not say, and the smallest that is worth a call. */
+#define VDISK_PUNCH_BYTES 4096u
+
+/*
+ * For hosts: prepares the common part. `name` is not copied. A host whose files cannot all be
+ * punched sets punch_bytes afterwards, one that has allow_holes also holes_allowed.
+ */
 enum vdisk_status vdisk_file_init(struct vdisk_file *file, const struct vdisk_file_ops *ops,
                                   const char *name, uint32_t alignment_bytes, bool read_only,
                                   struct vdisk_error *error);
@@ -107,6 +123,12 @@ enum vdisk_status vdisk_file_set_size(struct vdisk_file *file, uint64_t size_byt
                                       struct vdisk_error *error);
 enum vdisk_status vdisk_file_punch(struct vdisk_file *file, uint64_t offset_bytes,
                                    uint64_t length_bytes, struct vdisk_error *error);
+/*
+ * As punch, for a file that need not be marked as one with holes yet: it is marked then, which
+ * others may see. VDISK_UNSUPPORTED where space cannot be given back.
+ */
+enum vdisk_status vdisk_file_discard(struct vdisk_file *file, uint64_t offset_bytes,
+                                     uint64_t length_bytes, struct vdisk_error *error);
 enum vdisk_status vdisk_file_get_range(struct vdisk_file *file, uint64_t offset_bytes,
                                        enum vdisk_file_range *range, uint64_t *length_bytes,
                                        struct vdisk_error *error);

@@ -47,6 +47,8 @@ static enum vdisk_status add_file(struct file_set *set, const char *name, struct
         return vdisk_fail(error, VDISK_NO_SPACE, name, NULL, VDISK_NO_OFFSET, NULL);
     snprintf(set->files[set->count].name, FILE_SET_NAME_BYTES, "%s", name);
     set->files[set->count].store = must(vdisk_memory_store_create());
+    if (set->without_holes)
+        vdisk_memory_store_forbid_holes(set->files[set->count].store);
     set->count++;
     return VDISK_OK;
 }
@@ -103,6 +105,7 @@ struct file_set *file_set_clone(const struct file_set *set)
 
     memcpy(copy->files, set->files, sizeof copy->files);
     copy->count = set->count;
+    copy->without_holes = set->without_holes;
     for (uint32_t index = 0; index < copy->count; index++)
         copy->files[index].store = must(vdisk_memory_store_clone(set->files[index].store));
     return copy;

@@ -18,6 +18,7 @@ typedef enum vdisk_status file_set_wrap(void *context, uint32_t index, struct vd
 struct file_set {
     struct vdisk_file_finder finder; /* first; takes the last part of any name */
     uint32_t alignment_bytes;        /* of the files */
+    bool without_holes;              /* the files are those of a host that knows none */
     file_set_wrap *wrap;             /* or NULL */
     void *wrap_context;
     uint32_t count;

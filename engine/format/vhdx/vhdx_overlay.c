@@ -188,6 +188,7 @@ enum vdisk_status vhdx_overlay_create(struct vdisk_file *below, struct vhdx_over
         vdisk_free(overlay);
         return status;
     }
+    overlay->file.punch_bytes = below->punch_bytes;
     overlay->below = below;
     overlay->start_bytes = UINT64_MAX;
     atomic_init(&overlay->applied, false);
