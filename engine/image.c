@@ -1,5 +1,5 @@
 /* The generic half of an image: requests, locks, chains. What a format maps is moved here. */
-#include "engine/format/format.h"
+#include "engine/discard.h"
 #include "engine/probe.h"
 
 static struct vdisk_image *image_of(struct vdisk_disk *disk)
@@ -26,9 +26,9 @@ static void leave(struct vdisk_image *image, uint32_t ticket)
 }
 
 /* One image's answer, checked: a format that answered wrongly must not make us write elsewhere. */
-static enum vdisk_status map_one(struct vdisk_image *image, uint64_t offset_bytes,
-                                 uint64_t length_bytes, struct vdisk_extent *extent,
-                                 struct vdisk_error *error)
+enum vdisk_status vdisk_image_map_own(struct vdisk_image *image, uint64_t offset_bytes,
+                                      uint64_t length_bytes, struct vdisk_extent *extent,
+                                      struct vdisk_error *error)
 {
     enum vdisk_status status;
 
@@ -60,7 +60,7 @@ static enum vdisk_status locate(struct vdisk_image *image, uint64_t offset_bytes
             return VDISK_OK;
         }
         length_bytes = vdisk_min_u64(length_bytes, image->disk.size_bytes - offset_bytes);
-        status = map_one(image, offset_bytes, length_bytes, extent, error);
+        status = vdisk_image_map_own(image, offset_bytes, length_bytes, extent, error);
         if (status != VDISK_OK)
             return status;
         extent->depth = depth;
@@ -240,8 +240,8 @@ static enum vdisk_status write_mapped(struct vdisk_image *image, uint64_t offset
     while (*done_bytes < length_bytes) {
         struct vdisk_extent extent;
 
-        status =
-            map_one(image, offset_bytes + *done_bytes, length_bytes - *done_bytes, &extent, error);
+        status = vdisk_image_map_own(image, offset_bytes + *done_bytes, length_bytes - *done_bytes,
+                                     &extent, error);
         if (status != VDISK_OK)
             return status;
         if (extent.kind != VDISK_EXTENT_DATA || extent.shared)
@@ -296,6 +296,44 @@ static enum vdisk_status write_some(struct vdisk_image *image, uint64_t offset_b
     return write_unmapped(image, offset_bytes, buffer, length_bytes, done_bytes, error);
 }
 
+static enum vdisk_status write_data(struct vdisk_image *image, uint64_t offset_bytes,
+                                    const unsigned char *buffer, size_t length_bytes,
+                                    struct vdisk_error *error)
+{
+    enum vdisk_status status = VDISK_OK;
+
+    while (length_bytes != 0 && status == VDISK_OK) {
+        size_t done = 0;
+
+        status = write_some(image, offset_bytes, buffer, length_bytes, &done, error);
+        buffer += done;
+        offset_bytes += done;
+        length_bytes -= done;
+    }
+    return status;
+}
+
+static enum vdisk_status write_detecting(struct vdisk_image *image, uint64_t offset_bytes,
+                                         const unsigned char *buffer, size_t length_bytes,
+                                         struct vdisk_error *error)
+{
+    enum vdisk_status status = VDISK_OK;
+
+    while (length_bytes != 0 && status == VDISK_OK) {
+        size_t done = 0;
+        bool is_data = false;
+
+        status =
+            vdisk_discard_zeros(image, offset_bytes, buffer, length_bytes, &done, &is_data, error);
+        if (status == VDISK_OK && is_data)
+            status = write_data(image, offset_bytes, buffer, done, error);
+        buffer += done;
+        offset_bytes += done;
+        length_bytes -= done;
+    }
+    return status;
+}
+
 static enum vdisk_status image_write(struct vdisk_disk *disk, uint64_t offset_bytes,
                                      const void *data, size_t length_bytes,
                                      struct vdisk_error *error)
@@ -308,15 +346,11 @@ static enum vdisk_status image_write(struct vdisk_disk *disk, uint64_t offset_by
         status = vdisk_probe_guard(image, offset_bytes, buffer, length_bytes, error);
     if (status == VDISK_OK)
         status = begin_write(image, error);
-    while (length_bytes != 0 && status == VDISK_OK) {
-        size_t done = 0;
-
-        status = write_some(image, offset_bytes, buffer, length_bytes, &done, error);
-        buffer += done;
-        offset_bytes += done;
-        length_bytes -= done;
-    }
-    return status;
+    if (status != VDISK_OK)
+        return status;
+    if (image->detect_zeroes)
+        return write_detecting(image, offset_bytes, buffer, length_bytes, error);
+    return write_data(image, offset_bytes, buffer, length_bytes, error);
 }
 
 static enum vdisk_status image_flush(struct vdisk_disk *disk, struct vdisk_error *error)
@@ -363,6 +397,15 @@ static enum vdisk_status image_zero(struct vdisk_disk *disk, uint64_t offset_byt
     if (image->format->zero == NULL)
         return vdisk_disk_write_zeros(disk, offset_bytes, length_bytes, error);
     return zero_by_format(image, offset_bytes, length_bytes, error);
+}
+
+static enum vdisk_status image_discard(struct vdisk_disk *disk, uint64_t offset_bytes,
+                                       uint64_t length_bytes, struct vdisk_error *error)
+{
+    struct vdisk_image *image = image_of(disk);
+    enum vdisk_status status = begin_write(image, error);
+
+    return status == VDISK_OK ? vdisk_discard(image, offset_bytes, length_bytes, error) : status;
 }
 
 /* Data that lies in a hole of the file is known to be zeros. */
@@ -442,6 +485,7 @@ static const struct vdisk_disk_ops image_ops = {
     .write = image_write,
     .flush = image_flush,
     .zero = image_zero,
+    .discard = image_discard,
     .map = image_map,
     .close = image_close,
 };
@@ -509,6 +553,9 @@ static enum vdisk_status open_one(struct vdisk_file *file, const struct vdisk_op
         image_free(image);
         return status;
     }
+    vdisk_discard_settle(image);
+    image->detect_zeroes =
+        options->detect_zeroes && !image->in_place && image->block_bytes != 0 && !options->compress;
     *opened = image;
     return VDISK_OK;
 }

@@ -52,7 +52,9 @@ struct vdisk_format {
     /*
      * Reads the metadata of image->file into image->state and fills image->disk (size, sectors),
      * image->block_bytes and, for a differencing image, image->parent_names. Sets
-     * image->disk.read_only when the image cannot be written. Nothing is written to the file
+     * image->disk.read_only when the image cannot be written, and says how space is given back: it
+     * sets frees_blocks, or image->disk.discard_bytes (vdisk_image_punch_unit) where a discard
+     * makes holes in what is mapped, or nothing. Nothing is written to the file
      * before begin_write. On failure the generic half calls `close` (state may be NULL).
      */
     enum vdisk_status (*open)(struct vdisk_image *image, const struct vdisk_open_options *options,
@@ -91,7 +93,10 @@ struct vdisk_format {
                                    const void *buffer, size_t length_bytes, size_t *done_bytes,
                                    struct vdisk_error *error);
 
-    /* Makes a range read as zeros and frees what can be freed. May do less than asked. */
+    /*
+     * Makes a range read as zeros and frees what can be freed. May do less than asked: of whole
+     * blocks, whole blocks.
+     */
     enum vdisk_status (*zero)(struct vdisk_image *image, uint64_t offset_bytes,
                               uint64_t length_bytes, uint64_t *done_bytes,
                               struct vdisk_error *error);
@@ -142,6 +147,9 @@ struct vdisk_image {
     bool has_parent;      /* the image names a parent (which may not have been opened) */
     bool in_place;        /* all data is mapped for good (raw, fixed): no gate is needed */
     bool guard_magic;     /* was probed as raw: refuse to become a container */
+    bool detect_zeroes;   /* writes of zeros are not stored where they need not be */
+    bool frees_blocks;    /* `zero` of a whole block frees it: so are discards done */
+    bool marks_zeros;     /* `zero` of a whole block that is absent hides the parent for nothing */
     struct vdisk_parent_name parent_names[VDISK_PARENT_NAMES];
     uint32_t parent_name_count;
     const char *parent_format; /* format of the parent when the image names it; else NULL */
@@ -154,6 +162,21 @@ struct vdisk_image {
 
 /* Every format of the build, raw last; ends with NULL. */
 extern const struct vdisk_format *const vdisk_formats[];
+
+/*
+ * For formats: image->disk.discard_bytes of a disk that lies in this file; 0: no holes can be
+ * made. Unless `may_mark`, they must not be made in a file that would have to be marked for them:
+ * other programs refuse such a file.
+ */
+uint32_t vdisk_image_punch_unit(const struct vdisk_file *file, bool may_mark);
+
+/*
+ * For the generic half: what this image alone answers, checked. Inside the gate, or under the
+ * allocation lock.
+ */
+enum vdisk_status vdisk_image_map_own(struct vdisk_image *image, uint64_t offset_bytes,
+                                      uint64_t length_bytes, struct vdisk_extent *extent,
+                                      struct vdisk_error *error);
 
 /*
  * For formats: reads what a differencing image does not hold, from its parents; zeros beyond their

@@ -21,6 +21,7 @@ static enum vdisk_status raw_open(struct vdisk_image *image,
         image->disk.physical_sector_bytes = options->logical_sector_bytes;
     }
     image->in_place = true;
+    image->disk.discard_bytes = vdisk_image_punch_unit(image->file, true);
     return VDISK_OK;
 }
 

@@ -63,6 +63,7 @@ struct vdisk_open_options {
     bool for_check;      /* open as far as possible, read-only, so that check can speak */
     uint32_t logical_sector_bytes; /* of a raw image: 512 or 4096; 0: as the image says */
     bool compress;       /* whole blocks are written compressed where the format can (convert) */
+    bool detect_zeroes;  /* zeros that are written take no space where they need not */
 };
 
 /*

@@ -81,6 +81,10 @@ static enum vdisk_status qcow2_open(struct vdisk_image *image,
     if (!allocate_parts(q))
         return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
     image->block_bytes = q->cluster_bytes;
+    image->marks_zeros = q->version >= 3;
+    image->frees_blocks = !q->external && (image->marks_zeros || !image->has_parent);
+    if (q->external)
+        image->disk.discard_bytes = vdisk_image_punch_unit(q->data_file, true);
     qcow2_note_end(q, q->data_bytes);
     if (options->compress)
         status = choose_compression(image, error);

@@ -73,6 +73,8 @@ static void set_sizes(struct vdisk_image *image, struct vdi_state *state, uint64
     state->rest_bytes = data_bytes % state->pitch;
     atomic_store(&state->slot_limit, (uint32_t)vdisk_min_u64(data_bytes / state->pitch, VDI_ZERO));
     image->block_bytes = state->block_bytes;
+    image->marks_zeros = true;
+    image->disk.discard_bytes = vdisk_image_punch_unit(image->file, header->type != VDI_FIXED);
     image->disk.size_bytes = header->disk_bytes;
 }
 

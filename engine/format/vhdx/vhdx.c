@@ -66,6 +66,10 @@ static void describe_disk(struct vdisk_image *image)
     image->disk.physical_sector_bytes = metadata->physical_sector_bytes;
     image->block_bytes = metadata->block_bytes;
     image->has_parent = metadata->has_parent;
+    image->frees_blocks = !metadata->fixed;
+    image->marks_zeros = true;
+    if (metadata->fixed)
+        image->disk.discard_bytes = vdisk_image_punch_unit(image->file, false);
 }
 
 static enum vdisk_status vhdx_open(struct vdisk_image *image,

@@ -303,6 +303,39 @@ static enum vdisk_status take_parent(struct vdisk_image *image, struct vdisk_err
     return add_parent_names(image, descriptor->parent_hint, error);
 }
 
+/* Can whole blocks of a child be marked as zeros? */
+static bool marks_zeros(const struct vmdk_state *state, const struct vmdk_extent *extent)
+{
+    return extent->kind == VMDK_EXTENT_HOSTED &&
+           (extent->header.flags & VMDK_FLAG_ZERO_ENTRY) != 0 &&
+           vmdk_grain_bytes(extent) == state->grain_bytes &&
+           vdisk_is_aligned(extent->start_bytes, state->grain_bytes);
+}
+
+/*
+ * Grains stay mapped: a discard makes holes in them. It must be possible in all files, or nothing
+ * is promised.
+ */
+static void sum_up_discards(struct vdisk_image *image)
+{
+    const struct vmdk_state *state = vmdk_state(image);
+    uint32_t unit = VDISK_PUNCH_BYTES;
+
+    image->marks_zeros = true;
+    for (uint32_t i = 0; i < state->extent_count; i++) {
+        const struct vmdk_extent *extent = &state->extents[i];
+        uint32_t punch = 0;
+
+        if (extent->kind == VMDK_EXTENT_ZERO)
+            continue;
+        image->marks_zeros = image->marks_zeros && marks_zeros(state, extent);
+        if (extent->file != NULL && !vmdk_is_compressed(extent))
+            punch = vdisk_image_punch_unit(extent->file, vmdk_is_sparse(extent));
+        unit = unit == 0 || punch == 0 ? 0 : (uint32_t)vdisk_max_u64(unit, punch);
+    }
+    image->disk.discard_bytes = unit;
+}
+
 /* What the image as a whole gets from its extents. */
 static enum vdisk_status sum_up(struct vdisk_image *image, struct vdisk_error *error)
 {
@@ -324,6 +357,7 @@ static enum vdisk_status sum_up(struct vdisk_image *image, struct vdisk_error *e
             image->disk.read_only = true;
     }
     image->block_bytes = state->grain_bytes;
+    sum_up_discards(image);
     if (!packed)
         return VDISK_OK;
     return vmdk_inflate_cache_create(image->file, state->grain_bytes, &state->inflated, error);
