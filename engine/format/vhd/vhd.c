@@ -72,6 +72,7 @@ const struct vdisk_format vdisk_format_vhd = {
     .write_new = vhd_write_new,
     .zero = vhd_zero,
     .flush = vhd_flush,
+    .end_write = vhd_end_write,
     .create = vhd_create,
     .resize = vhd_resize,
     .set_parent = vhd_set_parent,

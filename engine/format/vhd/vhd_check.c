@@ -168,7 +168,7 @@ static void check_locators(struct vhd_audit *audit)
     }
 }
 
-/* Between blocks: left by others, or by a power cut. It stays until the image is compacted. */
+/* Between blocks: of blocks that were freed. New ones go there; compacting gives it back. */
 static void check_gaps(struct vhd_audit *audit)
 {
     const uint64_t pitch = vhd_pitch(audit->state);
@@ -177,8 +177,8 @@ static void check_gaps(struct vhd_audit *audit)
     for (uint32_t index = 0; index < audit->layout->area_count; index++)
         used += audit->layout->areas[index].length_bytes;
     if (audit->end_bytes >= used + pitch)
-        report(audit, VDISK_FINDING_LEAK, false, "VHD file", VDISK_NO_OFFSET,
-               "space between the blocks belongs to none of them");
+        report(audit, VDISK_FINDING_NOTE, false, "VHD file", VDISK_NO_OFFSET,
+               "space between the blocks is free");
 }
 
 /* Writes both footers, the second one behind the last block. */

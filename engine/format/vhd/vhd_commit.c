@@ -8,7 +8,7 @@
 enum vdisk_status vhd_change_begin(struct vdisk_image *image, struct vhd_change **begun,
                                    struct vdisk_error *error)
 {
-    const struct vhd_state *state = image->state;
+    struct vhd_state *state = image->state;
     struct vhd_change *change = vdisk_alloc(sizeof *change);
     enum vdisk_status status = vhd_flush(image, error);
 
@@ -21,6 +21,8 @@ enum vdisk_status vhd_change_begin(struct vdisk_image *image, struct vhd_change 
     memcpy(change->footer, state->footer_bytes, VHD_FOOTER_BYTES);
     memcpy(change->header, state->header_bytes, VHD_HEADER_BYTES);
     change->end_bytes = state->end_bytes;
+    vhd_space_destroy(state->space); /* what is free may move */
+    state->space = NULL;
     *begun = change;
     return VDISK_OK;
 }

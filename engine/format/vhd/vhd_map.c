@@ -148,7 +148,8 @@ static enum vdisk_status learn_full(struct vhd_state *state, struct vhd_layout *
 
 static enum vdisk_status map_block(struct vdisk_image *image, struct vhd_layout *layout,
                                    uint32_t block, uint64_t block_offset, uint32_t byte_in_block,
-                                   struct vdisk_extent *extent, struct vdisk_error *error)
+                                   bool full, struct vdisk_extent *extent,
+                                   struct vdisk_error *error)
 {
     struct vhd_state *state = image->state;
     const uint32_t sector = byte_in_block / VDISK_SECTOR_BYTES;
@@ -157,7 +158,7 @@ static enum vdisk_status map_block(struct vdisk_image *image, struct vhd_layout 
     uint32_t count = end - sector;
     enum vdisk_status status = VDISK_OK;
 
-    if (!vhd_layout_is_full(layout, block)) {
+    if (!full) {
         status = find_run(state, block_offset, sector, end, &stored, &count, error);
         if (status == VDISK_OK && stored)
             status = learn_full(state, layout, block, block_offset, sector, sector + count, error);
@@ -203,6 +204,7 @@ enum vdisk_status vhd_map(struct vdisk_image *image, uint64_t offset_bytes, uint
     struct vhd_layout *layout;
     uint32_t block, byte_in_block;
     uint64_t block_offset;
+    bool full;
     enum vdisk_status status;
 
     extent->length_bytes = length_bytes;
@@ -218,6 +220,9 @@ enum vdisk_status vhd_map(struct vdisk_image *image, uint64_t offset_bytes, uint
                                 "the image maps no such offset");
     block = (uint32_t)(offset_bytes >> state->block_shift);
     byte_in_block = (uint32_t)offset_bytes & (state->block_bytes - 1);
+    /* In this order: a block that is freed and allocated meanwhile was marked before it is found.
+     */
+    full = vhd_layout_is_full(layout, block);
     status = vhd_block_find(image, layout, block, &block_offset, error);
     if (status != VDISK_OK)
         return status;
@@ -225,5 +230,5 @@ enum vdisk_status vhd_map(struct vdisk_image *image, uint64_t offset_bytes, uint
         map_absent(image, layout, block, byte_in_block, extent);
         return VDISK_OK;
     }
-    return map_block(image, layout, block, block_offset, byte_in_block, extent, error);
+    return map_block(image, layout, block, block_offset, byte_in_block, full, extent, error);
 }

@@ -111,6 +111,7 @@ static enum vdisk_status open_fixed(struct vdisk_image *image, struct vdisk_erro
         return fail(image, error, "VHD footer", state->tail_offset,
                     "the file is shorter than the disk that it should hold");
     image->in_place = true;
+    image->disk.discard_bytes = vdisk_image_punch_unit(image->file, false);
     return VDISK_OK;
 }
 
@@ -142,6 +143,7 @@ static void set_block_size(struct vdisk_image *image, struct vhd_state *state)
         state->block_shift++;
     state->bitmap_bytes = (uint32_t)vdisk_div_up(sectors, VHD_PAGE_BYTES * 8) * VHD_PAGE_BYTES;
     image->block_bytes = state->block_bytes;
+    image->frees_blocks = true;
 }
 
 /* Where the next block goes. Without a footer at the end the table tells. */
@@ -205,6 +207,7 @@ static enum vdisk_status open_dynamic(struct vdisk_image *image, bool for_check,
     if (status != VDISK_OK || state->type != VHD_DIFFERENCING)
         return status;
     image->has_parent = true;
+    image->frees_blocks = false; /* nothing but stored zeros hides a parent */
     return vhd_parent_read_names(image, error);
 }
 
@@ -251,6 +254,7 @@ void vhd_close(struct vdisk_image *image)
         return;
     vhd_layout_destroy(vhd_layout(state));
     vdisk_page_cache_destroy(state->bitmaps);
+    vhd_space_destroy(state->space);
     vdisk_free(state->prefix);
     vdisk_free(state);
 }

@@ -38,6 +38,8 @@ struct vhd_layout {
     atomic_uint *full;
 };
 
+struct vhd_space;
+
 struct vhd_state {
     /* immutable after open */
     uint32_t type;
@@ -63,6 +65,7 @@ struct vhd_state {
     uint64_t end_bytes;       /* where the footer belongs, and where the next block goes */
     bool footer_pending;      /* the end has moved since the footer was written */
     bool lost;                /* the file may have other tables than these: no more changes */
+    struct vhd_space *space;  /* NULL until a block is allocated or freed */
     unsigned char *prefix;    /* what precedes a new block's data: padding and its bitmap */
 };
 
@@ -137,6 +140,29 @@ enum vdisk_status vhd_bitmap_load(struct vhd_state *state, uint64_t block_offset
 enum vdisk_status vhd_bitmap_store(struct vhd_state *state, uint64_t block_offset, uint32_t sector,
                                    uint32_t bits, struct vdisk_error *error);
 
+/*
+ * vhd_space.c: space between the blocks, enough for one each. It is looked for when the first
+ * block of a session is allocated or freed, before that is done.
+ */
+enum vdisk_status vhd_space_find(struct vdisk_image *image, struct vdisk_error *error);
+
+/* Takes the place of a block; false when there is none, and it has to go to the end. */
+bool vhd_space_take(struct vhd_state *state, uint64_t *block_offset);
+
+/* What was taken and not used. */
+void vhd_space_give_back(struct vhd_state *state, uint64_t block_offset);
+
+/* A block was removed from the table: its place may be taken after the next flush. */
+void vhd_space_free(struct vhd_state *state, uint64_t block_offset);
+bool vhd_space_has_freed(const struct vhd_state *state);
+
+/* For flush, after the table is durable: gives what was freed back, to us and to the host. */
+enum vdisk_status vhd_space_release(struct vdisk_image *image, struct vdisk_error *error);
+
+/* What of it lies at the end of the file is no space between blocks any more. */
+uint64_t vhd_space_cut(struct vhd_state *state, uint64_t end_bytes);
+void vhd_space_destroy(struct vhd_space *space); /* NULL is allowed */
+
 /* vhd_write.c */
 enum vdisk_status vhd_begin_write(struct vdisk_image *image, struct vdisk_error *error);
 enum vdisk_status vhd_write_new(struct vdisk_image *image, uint64_t offset_bytes,
@@ -145,6 +171,7 @@ enum vdisk_status vhd_write_new(struct vdisk_image *image, uint64_t offset_bytes
 enum vdisk_status vhd_zero(struct vdisk_image *image, uint64_t offset_bytes, uint64_t length_bytes,
                            uint64_t *done_bytes, struct vdisk_error *error);
 enum vdisk_status vhd_flush(struct vdisk_image *image, struct vdisk_error *error);
+enum vdisk_status vhd_end_write(struct vdisk_image *image, struct vdisk_error *error);
 
 /* vhd_parent.c */
 struct vhd_parent {

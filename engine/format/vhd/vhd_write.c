@@ -90,6 +90,8 @@ enum vdisk_status vhd_begin_write(struct vdisk_image *image, struct vdisk_error 
 
 /* A new block on its way into the file. */
 struct fresh_block {
+    bool reused;           /* between other blocks; else at the end of the file */
+    uint64_t start_offset; /* of the padding before its bitmap, if any */
     uint64_t block_offset;
     uint64_t data_offset;
     uint64_t end_bytes;
@@ -98,8 +100,16 @@ struct fresh_block {
 static enum vdisk_status place_block(struct vdisk_image *image, struct fresh_block *fresh,
                                      struct vdisk_error *error)
 {
-    const struct vhd_state *state = image->state;
+    struct vhd_state *state = image->state;
 
+    fresh->reused = vhd_space_take(state, &fresh->block_offset);
+    if (fresh->reused) {
+        fresh->start_offset = fresh->block_offset;
+        fresh->data_offset = fresh->block_offset + state->bitmap_bytes;
+        fresh->end_bytes = fresh->data_offset + state->block_bytes;
+        return VDISK_OK;
+    }
+    fresh->start_offset = state->end_bytes;
     if (!vdisk_align_up(state->end_bytes + state->bitmap_bytes, VHD_ALIGN_BYTES,
                         &fresh->data_offset))
         return vdisk_image_fail(image, error, VDISK_NO_SPACE, NULL, state->end_bytes, NULL);
@@ -117,16 +127,39 @@ static void set_prefix_bits(unsigned char *bitmap, uint32_t sector, uint32_t cou
         bitmap[sector / 8] |= (unsigned char)(0x80u >> sector % 8);
 }
 
+/* What a reused place holds is not zeros, and what no bit of a child speaks for need not be. */
+static enum vdisk_status clear_reused(struct vdisk_image *image, const struct fresh_block *fresh,
+                                      uint64_t start_bytes, uint64_t length_bytes, bool has_content,
+                                      struct vdisk_error *error)
+{
+    const struct vhd_state *state = image->state;
+    const uint64_t end_bytes = start_bytes + length_bytes;
+    enum vdisk_status status = VDISK_OK;
+
+    if (state->type == VHD_DIFFERENCING)
+        return has_content ? VDISK_OK
+                           : vdisk_file_zero(image->file, fresh->data_offset + start_bytes,
+                                             length_bytes, error);
+    if (start_bytes != 0)
+        status = vdisk_file_zero(image->file, fresh->data_offset, start_bytes, error);
+    if (status == VDISK_OK && end_bytes != state->block_bytes)
+        status = vdisk_file_zero(image->file, fresh->data_offset + end_bytes,
+                                 state->block_bytes - end_bytes, error);
+    return status;
+}
+
 /*
- * Writes padding and bitmap, where the footer was, and makes room for the data and for the next
- * footer. What is added to a file reads as zeros.
+ * Writes padding and bitmap, at the end of the file where the footer was, and makes room for the
+ * data and for the next footer. What is added to a file reads as zeros.
  */
 static enum vdisk_status write_fresh(struct vdisk_image *image, const struct fresh_block *fresh,
                                      uint32_t sector, uint32_t count, const void *buffer,
                                      struct vdisk_error *error)
 {
     struct vhd_state *state = image->state;
-    const size_t prefix_bytes = (size_t)(fresh->data_offset - state->end_bytes);
+    const uint64_t start_bytes = (uint64_t)sector * VDISK_SECTOR_BYTES;
+    const size_t length_bytes = (size_t)count * VDISK_SECTOR_BYTES;
+    const size_t prefix_bytes = (size_t)(fresh->data_offset - fresh->start_offset);
     unsigned char *bitmap = state->prefix + (prefix_bytes - state->bitmap_bytes);
     enum vdisk_status status;
 
@@ -135,13 +168,14 @@ static enum vdisk_status write_fresh(struct vdisk_image *image, const struct fre
         memset(bitmap, 0xff, state->block_bytes / VDISK_SECTOR_BYTES / 8);
     else
         set_prefix_bits(bitmap, sector, count);
-    status = vdisk_file_write(image->file, state->end_bytes, state->prefix, prefix_bytes, error);
-    if (status == VDISK_OK)
+    status = vdisk_file_write(image->file, fresh->start_offset, state->prefix, prefix_bytes, error);
+    if (status == VDISK_OK && !fresh->reused)
         status = vdisk_file_set_size(image->file, fresh->end_bytes + VHD_FOOTER_BYTES, error);
+    else if (status == VDISK_OK)
+        status = clear_reused(image, fresh, start_bytes, length_bytes, buffer != NULL, error);
     if (status == VDISK_OK && buffer != NULL)
-        status = vdisk_file_write(image->file,
-                                  fresh->data_offset + (uint64_t)sector * VDISK_SECTOR_BYTES,
-                                  buffer, (size_t)count * VDISK_SECTOR_BYTES, error);
+        status = vdisk_file_write(image->file, fresh->data_offset + start_bytes, buffer,
+                                  length_bytes, error);
     return status;
 }
 
@@ -153,21 +187,24 @@ static void abandon_fresh(struct vdisk_image *image, const struct fresh_block *f
 {
     struct vhd_state *state = image->state;
 
+    if (fresh->reused) {
+        vhd_space_give_back(state, fresh->block_offset);
+        return;
+    }
     if (vdisk_file_set_size(image->file, state->end_bytes, NULL) != VDISK_OK)
         state->end_bytes = fresh->end_bytes;
     state->footer_pending = true;
 }
 
-static enum vdisk_status publish_block(struct vdisk_image *image, struct vhd_layout *layout,
-                                       uint32_t block, uint64_t block_offset,
-                                       struct vdisk_error *error)
+static enum vdisk_status store_entry(struct vdisk_image *image, struct vhd_layout *layout,
+                                     uint32_t block, uint32_t entry, struct vdisk_error *error)
 {
     const uint64_t offset = layout->table_offset + (uint64_t)block * VHD_ENTRY_BYTES;
     const uint64_t page = vdisk_align_down(offset, VHD_PAGE_BYTES);
     unsigned char bytes[VHD_ENTRY_BYTES];
     enum vdisk_status status;
 
-    vdisk_store_be32(bytes, (uint32_t)(block_offset / VDISK_SECTOR_BYTES));
+    vdisk_store_be32(bytes, entry);
     status = vdisk_page_cache_store(layout->table, page, (uint32_t)(offset - page), bytes,
                                     VHD_ENTRY_BYTES, error);
     if (status != VDISK_NO_SPACE)
@@ -186,8 +223,10 @@ static enum vdisk_status allocate_block(struct vdisk_image *image, struct vhd_la
 {
     struct vhd_state *state = image->state;
     struct fresh_block fresh = {0};
-    enum vdisk_status status = place_block(image, &fresh, error);
+    enum vdisk_status status = vhd_space_find(image, error);
 
+    if (status == VDISK_OK)
+        status = place_block(image, &fresh, error);
     if (status != VDISK_OK)
         return status;
     status = write_fresh(image, &fresh, sector, count, buffer, error);
@@ -195,12 +234,15 @@ static enum vdisk_status allocate_block(struct vdisk_image *image, struct vhd_la
         abandon_fresh(image, &fresh);
         return status;
     }
-    state->end_bytes = fresh.end_bytes;
-    state->footer_pending = true;
-    vhd_set_limit(state, fresh.end_bytes);
+    if (!fresh.reused) {
+        state->end_bytes = fresh.end_bytes;
+        state->footer_pending = true;
+        vhd_set_limit(state, fresh.end_bytes);
+    }
     if (state->type == VHD_DYNAMIC)
         vhd_layout_set_full(layout, block);
-    return publish_block(image, layout, block, fresh.block_offset, error);
+    return store_entry(image, layout, block, (uint32_t)(fresh.block_offset / VDISK_SECTOR_BYTES),
+                       error);
 }
 
 /* Their data has been written; the bits wait in the cache for the next flush. */
@@ -292,26 +334,60 @@ static enum vdisk_status zero_over_parent(struct vdisk_image *image, uint64_t of
 }
 
 /*
- * Blocks stay where they are: giving back their space is left to the file, which may have holes.
- * So nothing is ever freed while requests are under way.
+ * A whole block of a dynamic disk leaves the table. It may stay marked as full: when it comes back
+ * it is.
  */
+static enum vdisk_status free_block(struct vdisk_image *image, uint32_t block,
+                                    struct vdisk_error *error)
+{
+    struct vhd_state *state = image->state;
+    struct vhd_layout *layout = vhd_layout(state);
+    uint64_t block_offset;
+    enum vdisk_status status = vhd_space_find(image, error);
+
+    if (status == VDISK_OK)
+        status = vhd_block_find(image, layout, block, &block_offset, error);
+    if (status != VDISK_OK || block_offset == 0)
+        return status;
+    status = store_entry(image, layout, block, VHD_UNALLOCATED, error);
+    if (status == VDISK_OK)
+        vhd_space_free(state, block_offset);
+    return status;
+}
+
+/* Does the range hold all that the disk has of the block at its beginning? */
+static bool is_whole_block(const struct vhd_state *state, uint64_t offset_bytes,
+                           uint64_t length_bytes, uint32_t *used_bytes)
+{
+    *used_bytes = vhd_block_used_bytes(state, vhd_layout(state),
+                                       (uint32_t)(offset_bytes >> state->block_shift));
+    return vdisk_is_aligned(offset_bytes, state->block_bytes) && length_bytes >= *used_bytes;
+}
+
+/* Whole blocks are freed; of the others, and of a child's, the file may get holes. */
 enum vdisk_status vhd_zero(struct vdisk_image *image, uint64_t offset_bytes, uint64_t length_bytes,
                            uint64_t *done_bytes, struct vdisk_error *error)
 {
     const struct vhd_state *state = image->state;
     struct vdisk_extent extent;
+    uint32_t used_bytes;
     enum vdisk_status status = vhd_require_sound(image, error);
 
     if (status == VDISK_OK)
         status = vhd_map(image, offset_bytes, length_bytes, &extent, error);
     if (status != VDISK_OK)
         return status;
-    if (extent.kind == VDISK_EXTENT_DATA)
-        status = vdisk_file_zero(image->file, extent.file_offset_bytes, extent.length_bytes, error);
-    else if (extent.kind == VDISK_EXTENT_UNALLOCATED && state->type == VHD_DIFFERENCING)
-        status = zero_over_parent(image, offset_bytes, &extent.length_bytes, error);
     *done_bytes = extent.length_bytes;
-    return status;
+    if (state->type == VHD_DYNAMIC && extent.kind != VDISK_EXTENT_UNALLOCATED &&
+        is_whole_block(state, offset_bytes, length_bytes, &used_bytes)) {
+        *done_bytes = used_bytes;
+        return free_block(image, (uint32_t)(offset_bytes >> state->block_shift), error);
+    }
+    if (extent.kind == VDISK_EXTENT_DATA)
+        return vdisk_file_zero(image->file, extent.file_offset_bytes, extent.length_bytes, error);
+    if (extent.kind == VDISK_EXTENT_UNALLOCATED && state->type == VHD_DIFFERENCING)
+        return zero_over_parent(image, offset_bytes, done_bytes, error);
+    return VDISK_OK;
 }
 
 static enum vdisk_status write_metadata(struct vdisk_image *image, const struct vhd_layout *layout,
@@ -341,8 +417,28 @@ enum vdisk_status vhd_flush(struct vdisk_image *image, struct vdisk_error *error
         status = vdisk_file_flush(image->file, error);
     if (status != VDISK_OK || layout == NULL)
         return status;
-    if (!state->footer_pending && vdisk_page_cache_dirty_count(state->bitmaps) == 0 &&
+    if (!state->footer_pending && !vhd_space_has_freed(state) &&
+        vdisk_page_cache_dirty_count(state->bitmaps) == 0 &&
         vdisk_page_cache_dirty_count(layout->table) == 0)
         return VDISK_OK;
-    return write_metadata(image, layout, error);
+    status = write_metadata(image, layout, error);
+    return status == VDISK_OK ? vhd_space_release(image, error) : status;
+}
+
+/* What became free at the end of the file is cut off. */
+enum vdisk_status vhd_end_write(struct vdisk_image *image, struct vdisk_error *error)
+{
+    struct vhd_state *state = image->state;
+    const uint64_t end_bytes = vhd_space_cut(state, state->end_bytes);
+    struct vhd_change *change;
+    enum vdisk_status status;
+
+    if (end_bytes == state->end_bytes)
+        return VDISK_OK;
+    status = vhd_change_begin(image, &change, error);
+    if (status != VDISK_OK)
+        return status;
+    change->end_bytes = end_bytes;
+    vhd_set_limit(state, end_bytes);
+    return vhd_change_end(image, change, vhd_change_footer(image, change, error));
 }

@@ -312,9 +312,12 @@ static enum vdisk_status give_back(struct audit *audit, uint64_t mb, uint64_t co
     return status;
 }
 
+/* Between blocks it is free for new ones, and no leak: that a host without holes keeps it is usual.
+ */
 static enum vdisk_status judge_leak(struct audit *audit, uint64_t mb, uint64_t count,
                                     struct vdisk_error *error)
 {
+    const bool at_end = mb + count == audit->end_mb;
     bool stored, repaired = false;
     enum vdisk_status status = is_stored(audit, mb, count, &stored, error);
 
@@ -323,8 +326,10 @@ static enum vdisk_status judge_leak(struct audit *audit, uint64_t mb, uint64_t c
     if (audit->check->repair && audit->check->corruption_count == 0)
         status = give_back(audit, mb, count, &repaired, error);
     if (status == VDISK_OK)
-        vdisk_check_report(audit->check, VDISK_FINDING_LEAK, repaired, "VHDX file", mb * VHDX_MIB,
-                           "space that belongs to no block");
+        vdisk_check_report(audit->check, at_end ? VDISK_FINDING_LEAK : VDISK_FINDING_NOTE, repaired,
+                           "VHDX file", mb * VHDX_MIB,
+                           at_end ? "space behind the last block belongs to none"
+                                  : "space between the blocks is free");
     return status;
 }
 
