@@ -78,16 +78,18 @@ static enum vdisk_exit rewrite(struct vdisk_image *image, const char *path,
     return code;
 }
 
-/* Gives the zero parts of one piece back. */
+/* Gives the zero parts of one piece back, on a host that can take them. */
 static enum vdisk_status punch_piece(struct vdisk_disk *disk, uint64_t offset_bytes,
                                      const unsigned char *bytes, uint64_t length_bytes,
                                      struct vdisk_error *error)
 {
     enum vdisk_status status = VDISK_OK;
+    if (disk->discard_bytes == 0)
+        return VDISK_OK;
     for (uint64_t at = 0; status == VDISK_OK && at < length_bytes; at += PUNCH_BYTES) {
         uint64_t unit = length_bytes - at < PUNCH_BYTES ? length_bytes - at : PUNCH_BYTES;
         if (vdisk_is_zero(bytes + at, (size_t)unit))
-            status = vdisk_disk_zero(disk, offset_bytes + at, unit, error);
+            status = vdisk_disk_discard(disk, offset_bytes + at, unit, error);
     }
     return status;
 }

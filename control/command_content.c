@@ -172,6 +172,7 @@ enum vdisk_exit vdisk_command_write(const struct vdisk_arguments *arguments)
         .path = arguments->operands[0],
         .format = arguments->options[VDISK_OPTION_FORMAT],
         .write = true,
+        .detect_zeroes = vdisk_arguments_has(arguments, VDISK_OPTION_DETECT_ZEROES),
     };
     uint64_t offset = 0;
     struct vdisk_image *image;

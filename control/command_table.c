@@ -31,6 +31,8 @@ const struct vdisk_option_description vdisk_options[VDISK_OPTION_COUNT] = {
     [VDISK_OPTION_PROGRESS] = {"progress", "KIND", "json: lines for programs on stderr; or none"},
     [VDISK_OPTION_FS] = {"fs", "KIND", "put an empty file system on it: fat or exfat"},
     [VDISK_OPTION_LABEL] = {"label", "L", "the file system's label, up to 11 characters"},
+    [VDISK_OPTION_DETECT_ZEROES] = {"detect-zeroes", NULL,
+                                    "zeros that are written take no space where they need not"},
 };
 
 static const struct vdisk_command commands[] = {
@@ -182,9 +184,9 @@ static const struct vdisk_command commands[] = {
     },
     {
         .name = "write",
-        .usage = "<file> --offset N [--format F]",
+        .usage = "<file> --offset N [--detect-zeroes] [--format F]",
         .summary = "write stdin to the disk",
-        .options = BIT(OFFSET) | BIT(FORMAT),
+        .options = BIT(OFFSET) | BIT(DETECT_ZEROES) | BIT(FORMAT),
         .operands_min = 1,
         .operands_max = 1,
         .run = vdisk_command_write,

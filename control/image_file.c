@@ -15,6 +15,7 @@ static enum vdisk_status open_image(const struct vdisk_image_source *source,
         .read_only = !source->write,
         .without_parent = source->without_parent,
         .for_check = source->for_check,
+        .detect_zeroes = source->detect_zeroes,
     };
     struct vdisk_file *file;
     enum vdisk_open_mode mode = source->write ? VDISK_OPEN_WRITE : VDISK_OPEN_READ;

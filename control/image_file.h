@@ -13,6 +13,7 @@ struct vdisk_image_source {
     bool write;
     bool without_parent;
     bool for_check;
+    bool detect_zeroes;
 };
 
 /* Opens an image and its chain; what goes wrong is said. */
