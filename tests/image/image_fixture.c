@@ -31,6 +31,7 @@ static enum vdisk_status open_level(struct file_set *set, const struct image_var
         .finder = &set->finder,
         .read_only = mode != FIXTURE_WRITE,
         .for_check = mode == FIXTURE_CHECK,
+        .detect_zeroes = variant->detect_zeroes,
     };
     struct vdisk_file *file;
     enum vdisk_status status =
@@ -158,6 +159,7 @@ struct disk_model *image_fixture_create(const struct image_variant *variant, uin
     struct file_set *set =
         file_set_create(variant->host_sector_bytes != 0 ? variant->host_sector_bytes : 1);
 
+    set->without_holes = variant->without_holes;
     for (uint32_t level = levels; level-- > 0 && status == VDISK_OK;) {
         struct disk_model *parent = model;
 
@@ -268,11 +270,37 @@ static void choose_range(struct guest *guest, uint64_t *first_sector, uint64_t *
     *sector_count = length * unit;
 }
 
+/* A write that begins or ends with zeros, or has nothing else. */
+static enum vdisk_status write_with_zeros(struct guest *guest, struct vdisk_error *error)
+{
+    uint64_t first, count, zeros;
+    struct model_operation *cleared, *written;
+    bool zeros_first;
+    enum vdisk_status status;
+
+    choose_range(guest, &first, &count);
+    zeros = test_random_chance(&guest->random, 50) ? count
+                                                   : test_random_below(&guest->random, count + 1);
+    zeros_first = test_random_chance(&guest->random, 50);
+    cleared = issue(guest, MODEL_ZERO, zeros_first ? first : first + count - zeros, zeros);
+    written = issue(guest, MODEL_WRITE, zeros_first ? first + zeros : first, count - zeros);
+    memset(guest->buffer, 0, (size_t)count * VDISK_SECTOR_BYTES);
+    sector_pattern_fill(guest->buffer +
+                            (size_t)(written->first_sector - first) * VDISK_SECTOR_BYTES,
+                        written->first_sector, written->sector_count, written->stamp);
+    status = vdisk_disk_write(vdisk_image_disk(guest->image), first * VDISK_SECTOR_BYTES,
+                              guest->buffer, (size_t)count * VDISK_SECTOR_BYTES, error);
+    answer(guest, cleared, status);
+    return answer(guest, written, status);
+}
+
 enum vdisk_status guest_write(struct guest *guest, struct vdisk_error *error)
 {
     uint64_t first, count;
     struct model_operation *operation;
 
+    if (guest->variant->detect_zeroes && test_random_chance(&guest->random, 40))
+        return write_with_zeros(guest, error);
     choose_range(guest, &first, &count);
     operation = issue(guest, MODEL_WRITE, first, count);
     sector_pattern_fill(guest->buffer, first, count, operation->stamp);
@@ -291,6 +319,44 @@ enum vdisk_status guest_zero(struct guest *guest, struct vdisk_error *error)
     return answer(guest, operation,
                   vdisk_disk_zero(vdisk_image_disk(guest->image), first * VDISK_SECTOR_BYTES,
                                   count * VDISK_SECTOR_BYTES, error));
+}
+
+/* What a discard of the range must change: whole units only, the last one of the disk included. */
+static void round_inwards(const struct vdisk_disk *disk, uint64_t *first, uint64_t *count)
+{
+    const uint64_t unit = disk->discard_bytes / VDISK_SECTOR_BYTES;
+    const uint64_t start = vdisk_div_up(*first, unit) * unit;
+    uint64_t end = *first + *count;
+
+    if (end != disk->size_bytes / VDISK_SECTOR_BYTES)
+        end = vdisk_align_down(end, unit);
+    *count = end > start ? end - start : 0;
+    *first = start;
+}
+
+enum vdisk_status guest_discard(struct guest *guest, struct vdisk_error *error)
+{
+    struct vdisk_disk *disk = vdisk_image_disk(guest->image);
+    uint64_t first, count, offset, length;
+    struct model_operation *operation;
+    struct vdisk_error refusal;
+
+    choose_range(guest, &first, &count);
+    if (test_random_chance(&guest->random, 50)) /* much of the disk */
+        count += vdisk_align_down(
+            test_random_below(&guest->random, disk->size_bytes / VDISK_SECTOR_BYTES),
+            disk->logical_sector_bytes / VDISK_SECTOR_BYTES);
+    count = vdisk_min_u64(count, disk->size_bytes / VDISK_SECTOR_BYTES - first);
+    offset = first * VDISK_SECTOR_BYTES;
+    length = count * VDISK_SECTOR_BYTES;
+    if (disk->discard_bytes == 0)
+        return vdisk_disk_discard(disk, offset, length, &refusal) == VDISK_UNSUPPORTED
+                   ? VDISK_OK
+                   : vdisk_fail(error, VDISK_INVALID, NULL, NULL, offset,
+                                "a discard that is not possible was not refused");
+    round_inwards(disk, &first, &count);
+    operation = issue(guest, MODEL_ZERO, first, count);
+    return answer(guest, operation, vdisk_disk_discard(disk, offset, length, error));
 }
 
 enum vdisk_status guest_flush(struct guest *guest, struct vdisk_error *error)

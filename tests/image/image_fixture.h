@@ -53,6 +53,9 @@ struct guest {
  */
 enum vdisk_status guest_write(struct guest *guest, struct vdisk_error *error);
 enum vdisk_status guest_zero(struct guest *guest, struct vdisk_error *error);
+
+/* Of a small or a large part of the disk; succeeds where the refusal is right. */
+enum vdisk_status guest_discard(struct guest *guest, struct vdisk_error *error);
 enum vdisk_status guest_flush(struct guest *guest, struct vdisk_error *error);
 
 /* Grows the disk a little; VDISK_OK without doing anything where the variant cannot grow. */

@@ -106,8 +106,10 @@ static enum vdisk_status step(struct guest *guest, uint32_t number)
         return guest_flush(guest, NULL);
     if (choice < 75)
         return guest_write(guest, NULL);
-    if (choice < 95)
+    if (choice < 87)
         return guest_zero(guest, NULL);
+    if (choice < 95)
+        return guest_discard(guest, NULL);
     return guest_grow(guest, NULL);
 }
 

@@ -99,8 +99,10 @@ static bool step(struct guest *guest)
 
     if (choice < 60)
         status = guest_write(guest, &error);
-    else if (choice < 76)
+    else if (choice < 70)
         status = guest_zero(guest, &error);
+    else if (choice < 76)
+        status = guest_discard(guest, &error);
     else if (choice < 84)
         status = guest_flush(guest, &error);
     else if (choice < 86)

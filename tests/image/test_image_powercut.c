@@ -144,8 +144,10 @@ static enum vdisk_status record_step(struct file_set *set, struct guest *guest,
 
     if (choice < 64)
         return guest_write(guest, error);
-    if (choice < 80)
+    if (choice < 74)
         return guest_zero(guest, error);
+    if (choice < 80)
+        return guest_discard(guest, error);
     if (choice < 94)
         return guest_flush(guest, error);
     if (choice < 97)

@@ -1,8 +1,8 @@
 /*
- * Threads: eight of them read, overwrite, allocate, zero and flush at once. Each owns some of the
- * sectors, spread so that blocks are shared, and reads all of them: its own must hold what it has
- * written, the others' what somebody has written there. In the end, and after reopening,
- * everything is compared.
+ * Threads: eight of them read, overwrite, allocate, zero, discard and flush at once. Each owns some
+ * of the sectors, spread so that blocks are shared, and some whole blocks, which it discards; it
+ * reads all of them: its own must hold what it has written, the others' what somebody has written
+ * there. In the end, and after reopening, everything is compared.
  *
  * The files are real ones: a file in memory has a lock, which would hide races of the engine.
  */
@@ -26,6 +26,8 @@ struct crowd {
     const struct image_variant *variant;
     struct vdisk_image *image;
     uint64_t sectors;   /* of the disk, whole granules only */
+    uint64_t half;      /* from here on a piece each goes round */
+    uint64_t piece;     /* its sectors: whole units of discards */
     uint32_t *expected; /* each sector's stamp; changed by its owner only */
     const uint32_t *base;
     uint32_t operations; /* of each thread */
@@ -38,14 +40,24 @@ struct member {
     bool failed;
 };
 
-/* The first half of the disk goes round in granules, the rest is dealt out in one piece each. */
+/* The first half of the disk goes round in granules, the rest in pieces. */
 static uint32_t owner_of(const struct crowd *crowd, uint64_t sector)
 {
-    const uint64_t half = vdisk_align_down(crowd->sectors / 2, GRANULE_SECTORS * THREADS);
-
-    if (sector < half)
+    if (sector < crowd->half)
         return (uint32_t)(sector / GRANULE_SECTORS % THREADS);
-    return (uint32_t)((sector - half) * THREADS / (crowd->sectors - half));
+    return (uint32_t)((sector - crowd->half) / crowd->piece % THREADS);
+}
+
+static void deal_out(struct crowd *crowd)
+{
+    const struct vdisk_disk *disk = vdisk_image_disk(crowd->image);
+    const uint64_t unit = vdisk_max_u64(disk->discard_bytes / VDISK_SECTOR_BYTES, GRANULE_SECTORS);
+
+    crowd->sectors =
+        vdisk_align_down(disk->size_bytes / VDISK_SECTOR_BYTES, GRANULE_SECTORS * THREADS);
+    crowd->half = vdisk_div_up(crowd->sectors / 2, unit) * unit;
+    crowd->piece =
+        vdisk_max_u64(vdisk_align_down((crowd->sectors - crowd->half) / THREADS, unit), unit);
 }
 
 /* A range that belongs to one thread: at least a granule's rest from a sector of its own. */
@@ -122,16 +134,46 @@ static bool change_some(const struct member *member, struct test_random *random,
     if (test_random_chance(random, 12))
         stamp = 0;
     sector_pattern_fill(buffer, first, count, stamp);
-    status = stamp == 0 ? vdisk_disk_zero(disk, first * VDISK_SECTOR_BYTES,
-                                          count * VDISK_SECTOR_BYTES, &error)
-                        : vdisk_disk_write(disk, first * VDISK_SECTOR_BYTES, buffer,
-                                           (size_t)count * VDISK_SECTOR_BYTES, &error);
+    status =
+        stamp == 0 && !crowd->variant->detect_zeroes
+            ? vdisk_disk_zero(disk, first * VDISK_SECTOR_BYTES, count * VDISK_SECTOR_BYTES, &error)
+            : vdisk_disk_write(disk, first * VDISK_SECTOR_BYTES, buffer,
+                               (size_t)count * VDISK_SECTOR_BYTES, &error);
     if (status != VDISK_OK) {
         image_fixture_complain("writing", status, &error);
         return false;
     }
     for (uint64_t sector = first; sector < first + count; sector++)
         crowd->expected[sector] = stamp;
+    return true;
+}
+
+/* A piece of one's own, all of it. */
+static bool discard_some(const struct member *member, struct test_random *random)
+{
+    struct crowd *crowd = member->crowd;
+    struct vdisk_disk *disk = vdisk_image_disk(crowd->image);
+    const uint64_t sector = test_random_below(random, crowd->sectors);
+    uint64_t first, end;
+    struct vdisk_error error;
+    enum vdisk_status status;
+
+    if (disk->discard_bytes == 0 || sector < crowd->half ||
+        owner_of(crowd, sector) != member->number)
+        return true;
+    first = crowd->half + (sector - crowd->half) / crowd->piece * crowd->piece;
+    end = vdisk_align_down(vdisk_min_u64(first + crowd->piece, crowd->sectors),
+                           disk->discard_bytes / VDISK_SECTOR_BYTES);
+    if (end <= first)
+        return true;
+    status = vdisk_disk_discard(disk, first * VDISK_SECTOR_BYTES,
+                                (end - first) * VDISK_SECTOR_BYTES, &error);
+    if (status != VDISK_OK) {
+        image_fixture_complain("discarding", status, &error);
+        return false;
+    }
+    for (; first < end; first++)
+        crowd->expected[first] = 0;
     return true;
 }
 
@@ -156,7 +198,9 @@ static void *member_main(void *argument)
     for (uint32_t i = 1; i <= member->crowd->operations && good; i++) {
         const uint64_t choice = test_random_below(&random, 100);
 
-        if (choice < 55)
+        if (choice < 10)
+            good = discard_some(member, &random);
+        else if (choice < 58)
             good = change_some(member, &random, buffer, (member->number + 1) << STAMP_SHIFT | i);
         else if (choice < 98)
             good = read_some(member, &random, buffer);
@@ -210,7 +254,11 @@ static bool open_on_disk(const struct image_variant *variant, const char *folder
                          struct vdisk_image **image)
 {
     const struct vdisk_open_options options = {
-        .format = variant->format, .finder = vdisk_host_finder(), .read_only = read_only};
+        .format = variant->format,
+        .finder = vdisk_host_finder(),
+        .read_only = read_only,
+        .detect_zeroes = variant->detect_zeroes,
+    };
     char path[512];
     struct vdisk_file *file;
     struct vdisk_error error;
@@ -241,8 +289,7 @@ static bool work(struct crowd *crowd, const char *folder, uint64_t seed)
 
     if (!open_on_disk(crowd->variant, folder, false, &crowd->image))
         return false;
-    crowd->sectors = vdisk_align_down(
-        vdisk_image_disk(crowd->image)->size_bytes / VDISK_SECTOR_BYTES, GRANULE_SECTORS * THREADS);
+    deal_out(crowd);
     good = run_crowd(crowd, seed) && holds_expected(crowd);
     good = close_on_disk(crowd->image) && good;
     if (!good || !open_on_disk(crowd->variant, folder, true, &crowd->image))

@@ -19,6 +19,8 @@ struct image_variant {
     uint32_t host_sector_bytes; /* files want transfers aligned to this; 0: any */
     const char *parent;         /* the variant that the parent is made of; NULL: none */
     bool fixed_size;            /* cannot be resized, although its format can */
+    bool without_holes;         /* the host knows no holes */
+    bool detect_zeroes;         /* zeros that are written are looked for */
 };
 
 /* Ends with a variant without name. */
