@@ -51,6 +51,23 @@ static enum vdisk_status skip_empty(struct vdisk_image *image, uint64_t offset_b
     return status;
 }
 
+/* Joins what follows a data extent as long as the file goes on: one hole instead of many. */
+static void join_data(struct vdisk_image *image, uint64_t offset_bytes, uint64_t length_bytes,
+                      struct vdisk_extent *run)
+{
+    struct vdisk_extent next;
+
+    while (run->length_bytes < length_bytes) {
+        if (vdisk_image_map_own(image, offset_bytes + run->length_bytes,
+                                length_bytes - run->length_bytes, &next, NULL) != VDISK_OK)
+            return; /* the next step will say so */
+        if (next.kind != VDISK_EXTENT_DATA || next.file != run->file ||
+            next.file_offset_bytes != run->file_offset_bytes + run->length_bytes)
+            return;
+        run->length_bytes += next.length_bytes;
+    }
+}
+
 /* The mapping stays; what is mapped becomes a hole of its file. */
 static enum vdisk_status punch_some(struct vdisk_image *image, uint64_t offset_bytes,
                                     uint64_t length_bytes, uint64_t *done_bytes,
@@ -62,6 +79,8 @@ static enum vdisk_status punch_some(struct vdisk_image *image, uint64_t offset_b
 
     if (status != VDISK_OK)
         return status;
+    if (extent.kind == VDISK_EXTENT_DATA)
+        join_data(image, offset_bytes, length_bytes, &extent);
     *done_bytes = extent.length_bytes;
     if (extent.kind == VDISK_EXTENT_DATA)
         return vdisk_file_discard(extent.file, extent.file_offset_bytes, extent.length_bytes,

@@ -170,33 +170,36 @@ bool vhd_space_has_freed(const struct vhd_state *state)
     return state->space != NULL && state->space->freed.count != 0;
 }
 
-/* How many places from `first` on follow each other in the file. */
-static uint32_t count_adjacent(const struct places *places, uint32_t first, uint32_t step)
+/* May one hole reach from the end of one place to the beginning of the next? */
+static bool are_adjacent(const struct vhd_state *state, uint32_t sector, uint32_t next_sector)
 {
-    uint32_t count = 1;
+    const uint64_t end = (uint64_t)sector * VDISK_SECTOR_BYTES + vhd_pitch(state);
+    const uint64_t next = (uint64_t)next_sector * VDISK_SECTOR_BYTES;
 
-    while (first + count < places->count &&
-           places->sectors[first + count] > places->sectors[first] &&
-           places->sectors[first + count] - places->sectors[first] == (uint64_t)count * step)
-        count++;
-    return count;
+    return next >= end && next - end < VHD_ALIGN_BYTES &&
+           (next == end || !vhd_layout_has_area(vhd_layout(state), end, next - end));
 }
 
 /* A host that knows no holes keeps the space, which is no failure. */
 static enum vdisk_status punch_places(struct vdisk_image *image, const struct places *places,
                                       struct vdisk_error *error)
 {
-    const uint32_t pitch = vhd_pitch(image->state);
+    const struct vhd_state *state = image->state;
     enum vdisk_status status = VDISK_OK;
-    uint32_t count;
+    uint32_t last;
 
     if (vdisk_image_punch_unit(image->file, false) == 0)
         return VDISK_OK;
-    for (uint32_t first = 0; first < places->count && status == VDISK_OK; first += count) {
-        count = count_adjacent(places, first, pitch / VDISK_SECTOR_BYTES);
-        status =
-            vdisk_file_punch(image->file, (uint64_t)places->sectors[first] * VDISK_SECTOR_BYTES,
-                             (uint64_t)count * pitch, error);
+    for (uint32_t first = 0; first < places->count && status == VDISK_OK; first = last + 1) {
+        const uint64_t start = (uint64_t)places->sectors[first] * VDISK_SECTOR_BYTES;
+
+        last = first;
+        while (last + 1 < places->count &&
+               are_adjacent(state, places->sectors[last], places->sectors[last + 1]))
+            last++;
+        status = vdisk_file_punch(
+            image->file, start,
+            (uint64_t)places->sectors[last] * VDISK_SECTOR_BYTES + vhd_pitch(state) - start, error);
     }
     return status == VDISK_UNSUPPORTED ? VDISK_OK : status;
 }
