@@ -2,6 +2,7 @@
 #include "host/ntkernel/flush_ntkernel.h"
 
 #define POOL_TAG ((ULONG)'ksDV') /* "VDsk": all memory of the engine */
+#define BULK_TAG ((ULONG)'mrDV') /* "VDrm": contents of disks in memory */
 
 #define UNIX_EPOCH_SECONDS  11644473600ULL /* 1970-01-01 in seconds since 1601-01-01 */
 #define TICKS_PER_SECOND    10000000ULL
@@ -50,6 +51,22 @@ void vdisk_free(void *memory)
 {
     if (memory != NULL)
         ExFreePoolWithTag(memory, POOL_TAG);
+}
+
+/* Pageable: nobody can put a page file onto a disk that is gone after a restart. */
+void *vdisk_alloc_bulk(size_t size_bytes)
+{
+    void *memory = ExAllocatePoolWithTag(PagedPool, size_bytes, BULK_TAG);
+
+    if (memory != NULL)
+        RtlZeroMemory(memory, size_bytes);
+    return memory;
+}
+
+void vdisk_free_bulk(void *memory)
+{
+    if (memory != NULL)
+        ExFreePoolWithTag(memory, BULK_TAG);
 }
 
 /*

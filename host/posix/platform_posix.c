@@ -40,6 +40,16 @@ void vdisk_free(void *memory)
     free(memory);
 }
 
+void *vdisk_alloc_bulk(size_t size_bytes)
+{
+    return vdisk_alloc(size_bytes);
+}
+
+void vdisk_free_bulk(void *memory)
+{
+    vdisk_free(memory);
+}
+
 static pthread_mutex_t *native(struct vdisk_mutex *mutex)
 {
     return (pthread_mutex_t *)mutex->storage;

@@ -47,6 +47,16 @@ void vdisk_free(void *memory)
         HeapFree(GetProcessHeap(), 0, ((struct block_header *)memory - 1)->base);
 }
 
+void *vdisk_alloc_bulk(size_t size_bytes)
+{
+    return vdisk_alloc(size_bytes);
+}
+
+void vdisk_free_bulk(void *memory)
+{
+    vdisk_free(memory);
+}
+
 static CRITICAL_SECTION *native(struct vdisk_mutex *mutex)
 {
     return (CRITICAL_SECTION *)mutex->storage;

@@ -24,7 +24,7 @@ enum vdisk_extent_kind {
 struct vdisk_extent {
     enum vdisk_extent_kind kind;
     uint64_t length_bytes;
-    struct vdisk_file *file;    /* DATA only */
+    struct vdisk_file *file;    /* DATA only; NULL: in memory */
     uint64_t file_offset_bytes; /* DATA only */
     uint32_t depth;             /* 0: in the image itself, 1: in its parent, ... */
     bool shared; /* DATA only: must not be overwritten in place (a snapshot or read-only) */

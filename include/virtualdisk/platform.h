@@ -23,6 +23,13 @@ void *vdisk_alloc_array(size_t count, size_t element_bytes);
 void vdisk_free(void *memory);
 
 /*
+ * The same for the contents of disks in memory: in the kernel it is pageable, as so much that is
+ * not would starve others. NULL is allowed.
+ */
+void *vdisk_alloc_bulk(size_t size_bytes);
+void vdisk_free_bulk(void *memory);
+
+/*
  * A lock that a thread may hold while it does file I/O (so in the kernel it is not a fast mutex:
  * that would raise the IRQL). Not recursive.
  */
