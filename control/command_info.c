@@ -1,4 +1,5 @@
 #include "command.h"
+#include "contents.h"
 #include "image_file.h"
 #include "json.h"
 #include "output.h"
@@ -47,6 +48,7 @@ static void print_json(struct vdisk_image *image, const struct vdisk_image_info 
     json_text(json, "backing-filename-format", info->parent_format);
     json_text(json, "backing-identity", info->parent_identity);
     print_snapshots(image, json);
+    vdisk_contents_print_json(vdisk_image_disk(image), json);
     vdisk_json_end_object(json);
 }
 
@@ -83,6 +85,7 @@ static void print_text(struct vdisk_image *image, const struct vdisk_image_info 
         text_line("State:", "marked as damaged");
     for (uint32_t i = 0; vdisk_image_get_snapshot(image, i, &snapshot, NULL) == VDISK_OK; i++)
         vdisk_output_text("%-14s %s %s\n", i == 0 ? "Snapshots:" : "", snapshot.id, snapshot.name);
+    vdisk_contents_print(vdisk_image_disk(image));
 }
 
 /* `json` is NULL for text. */

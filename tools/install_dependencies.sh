@@ -9,7 +9,7 @@ packages='
     mingw-w64 mingw-w64-tools libz-mingw-w64-dev
     zlib1g-dev libzstd-dev libcmocka-dev
     wine wine64
-    qemu-utils mtools dosfstools exfatprogs
+    qemu-utils mtools dosfstools exfatprogs e2fsprogs fdisk
     libvhdi-utils libvmdk-utils libqcow-utils
     osslsigncode openssl xz-utils'
 

@@ -62,8 +62,8 @@ struct vdisk_open_options {
     bool without_parent; /* leave the chain closed: what is not in the image fails to read */
     bool for_check;      /* open as far as possible, read-only, so that check can speak */
     uint32_t logical_sector_bytes; /* of a raw image: 512 or 4096; 0: as the image says */
-    bool compress;       /* whole blocks are written compressed where the format can (convert) */
-    bool detect_zeroes;  /* zeros that are written take no space where they need not */
+    bool compress;      /* whole blocks are written compressed where the format can (convert) */
+    bool detect_zeroes; /* zeros that are written take no space where they need not */
 };
 
 /*

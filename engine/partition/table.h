@@ -1,0 +1,38 @@
+/* What the two kinds of partition tables share. */
+#ifndef VIRTUALDISK_ENGINE_PARTITION_TABLE_H
+#define VIRTUALDISK_ENGINE_PARTITION_TABLE_H
+
+#include "virtualdisk/partition.h"
+
+#define MBR_ENTRIES      4u
+#define MBR_PROTECTIVE   0xeeu
+#define PARTITIONS_MAX   1024u /* that are read */
+#define PARTITION_SECTOR 4096u /* the largest sector */
+
+/* Makes room for `capacity` partitions, at most PARTITIONS_MAX. */
+enum vdisk_status vdisk_table_reserve(struct vdisk_partition_table *table, uint32_t capacity,
+                                      struct vdisk_error *error);
+
+/*
+ * Adds a partition, whose place is in sectors, if it makes sense: not empty, on the disk, apart
+ * from the others. Otherwise the table gets a note.
+ */
+void vdisk_table_add(struct vdisk_partition_table *table, const struct vdisk_disk *disk,
+                     const struct vdisk_partition *partition, uint64_t first_sector,
+                     uint64_t sector_count);
+
+/* One sector of the disk into a buffer of PARTITION_SECTOR bytes. */
+enum vdisk_status vdisk_table_read_sector(struct vdisk_disk *disk, uint64_t sector,
+                                          unsigned char *buffer, struct vdisk_error *error);
+
+/* mbr.c: `sector` holds the first sector. Does it have a table at all, and one for a GPT? */
+bool vdisk_mbr_is_table(const struct vdisk_disk *disk, const unsigned char *sector);
+bool vdisk_mbr_is_protective(const unsigned char *sector);
+enum vdisk_status vdisk_mbr_read(struct vdisk_disk *disk, const unsigned char *sector,
+                                 struct vdisk_partition_table *table, struct vdisk_error *error);
+
+/* gpt.c */
+enum vdisk_status vdisk_gpt_read(struct vdisk_disk *disk, struct vdisk_partition_table *table,
+                                 struct vdisk_error *error);
+
+#endif

@@ -1,0 +1,337 @@
+/* Partition tables that contradict themselves, lead nowhere, or lead back. */
+#include "tests/support/cmocka_all.h"
+
+#include "engine/base/crc32.h"
+#include "engine/base/endian.h"
+#include "virtualdisk/layer.h"
+#include "virtualdisk/partition.h"
+
+#include <stdlib.h>
+
+#define DISK_SECTORS 65536u
+#define LAST_SECTOR  (DISK_SECTORS - 1)
+
+struct entry {
+    uint8_t type;
+    uint32_t first;
+    uint32_t count;
+};
+
+static struct vdisk_disk *disk;
+static struct vdisk_partition_table table;
+
+static int set_up(void **state)
+{
+    const struct vdisk_memory_options options = {.size_bytes = DISK_SECTORS * UINT64_C(512),
+                                                 .logical_sector_bytes = 512,
+                                                 .limit_bytes = UINT64_MAX};
+
+    (void)state;
+    return vdisk_memory_open(&options, &disk, NULL) == VDISK_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    vdisk_partitions_free(&table);
+    vdisk_disk_close(disk, NULL);
+    return 0;
+}
+
+static void put(uint64_t sector, const void *bytes)
+{
+    assert_int_equal(vdisk_disk_write(disk, sector * 512, bytes, 512, NULL), VDISK_OK);
+}
+
+/* A boot record, extended or not, of up to four entries. */
+static void put_boot(uint64_t sector, const struct entry *entries, uint32_t count)
+{
+    unsigned char bytes[512] = {0};
+
+    for (uint32_t i = 0; i < count; i++) {
+        bytes[446 + i * 16 + 4] = entries[i].type;
+        vdisk_store_le32(bytes + 446 + i * 16 + 8, entries[i].first);
+        vdisk_store_le32(bytes + 446 + i * 16 + 12, entries[i].count);
+    }
+    bytes[510] = 0x55;
+    bytes[511] = 0xaa;
+    put(sector, bytes);
+}
+
+static enum vdisk_status read_table(struct vdisk_error *error)
+{
+    return vdisk_partitions_read(disk, &table, error);
+}
+
+static void expect_count(uint32_t count, bool noted)
+{
+    assert_int_equal(read_table(NULL), VDISK_OK);
+    assert_int_equal(table.count, count);
+    assert_int_equal(table.note != NULL, noted);
+}
+
+static void test_nothing(void **state)
+{
+    unsigned char boot[512] = {0};
+
+    (void)state;
+    expect_count(0, false);
+    assert_int_equal(table.style, VDISK_PARTITION_NONE);
+    boot[510] = 0x55;
+    boot[511] = 0xaa;
+    put(0, boot);
+    expect_count(0, false);
+    assert_int_equal(table.style, VDISK_PARTITION_NONE);
+}
+
+/* The boot sector of a file system whose code looks like entries. */
+static void test_file_system_is_no_table(void **state)
+{
+    const struct entry entry = {7, 2048, 1000};
+    unsigned char boot[512];
+
+    (void)state;
+    put_boot(0, &entry, 1);
+    assert_int_equal(vdisk_disk_read(disk, 0, boot, 512, NULL), VDISK_OK);
+    boot[0] = 0xeb;
+    memcpy(boot + 3, "NTFS    ", 8);
+    put(0, boot);
+    expect_count(0, false);
+    assert_int_equal(table.style, VDISK_PARTITION_NONE);
+}
+
+static void test_impossible_entries(void **state)
+{
+    const struct entry ends[] = {{7, 2048, DISK_SECTORS - 2048}, {7, 2048, DISK_SECTORS - 2047}};
+    const struct entry mixed[] = {{7, 2048, 4096},
+                                  {7, 6143, 10},                        /* overlaps the first */
+                                  {0x83, DISK_SECTORS - 1, 0xffffffff}, /* beyond the end */
+                                  {0x83, 6144, 0}};                     /* empty */
+
+    (void)state;
+    put_boot(0, &ends[0], 1);
+    expect_count(1, false);
+    vdisk_partitions_free(&table);
+    put_boot(0, &ends[1], 1);
+    expect_count(0, true);
+    vdisk_partitions_free(&table);
+    put_boot(0, mixed, 4);
+    expect_count(1, true);
+    assert_int_equal(table.partitions[0].offset_bytes, 2048 * 512);
+}
+
+static void test_logical_drives(void **state)
+{
+    const struct entry primary[] = {{0x0f, 1000, 20000}, {7, 30000, 100}};
+    const struct entry first[] = {{7, 63, 1000}, {5, 5000, 2000}};
+    const struct entry second[] = {{0x83, 63, 1000}};
+
+    (void)state;
+    put_boot(0, primary, 2);
+    put_boot(1000, first, 2);
+    put_boot(6000, second, 1);
+    expect_count(3, false);
+    assert_int_equal(table.partitions[0].number, 2);
+    assert_int_equal(table.partitions[1].number, 5);
+    assert_int_equal(table.partitions[1].offset_bytes, 1063 * 512);
+    assert_int_equal(table.partitions[2].number, 6);
+    assert_int_equal(table.partitions[2].offset_bytes, 6063 * 512);
+    assert_ptr_equal(vdisk_partition_find(&table, 6), &table.partitions[2]);
+    assert_null(vdisk_partition_find(&table, 1));
+}
+
+static void test_chains_that_lead_astray(void **state)
+{
+    static const uint32_t links[] = {0, 5000, 19999, 20000, 0xffffffff};
+    const struct entry primary = {5, 1000, 20000};
+
+    (void)state;
+    put_boot(0, &primary, 1);
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
+        const struct entry first[] = {{7, 63, 1000}, {5, 5000, 2000}};
+        const struct entry second[] = {{0x83, 63, 1000}, {5, links[i], 1000}};
+
+        put_boot(1000, first, 2);
+        put_boot(6000, second, 2);
+        expect_count(2, links[i] != 0); /* a link to nothing is the end */
+        vdisk_partitions_free(&table);
+    }
+}
+
+static void test_endless_chain(void **state)
+{
+    const struct entry primary = {5, 1000, 60000};
+
+    (void)state;
+    put_boot(0, &primary, 1);
+    for (uint32_t i = 0; i < 300; i++) {
+        const struct entry logical[] = {{7, 1, 10}, {5, (i + 1) * 20, 20}};
+
+        put_boot(1000 + i * 20, logical, 2);
+    }
+    expect_count(124, true);
+}
+
+struct gpt_spec {
+    uint32_t header_bytes;
+    uint64_t array_sector;
+    uint32_t entry_count;
+    uint32_t entry_bytes;
+    uint64_t first;
+    uint64_t last;
+};
+
+static const struct gpt_spec good_gpt = {92, 2, 128, 128, 2048, 4095};
+
+static void put_header(uint64_t sector, const struct gpt_spec *spec, uint32_t array_crc)
+{
+    unsigned char header[512] = "EFI PART";
+
+    vdisk_store_le32(header + 8, 0x10000);
+    vdisk_store_le32(header + 12, spec->header_bytes);
+    vdisk_store_le64(header + 24, sector);
+    vdisk_store_le64(header + 32, sector == 1 ? LAST_SECTOR : 1);
+    vdisk_store_le64(header + 40, 34);
+    vdisk_store_le64(header + 48, LAST_SECTOR - 33);
+    vdisk_store_le64(header + 72, spec->array_sector);
+    vdisk_store_le32(header + 80, spec->entry_count);
+    vdisk_store_le32(header + 84, spec->entry_bytes);
+    vdisk_store_le32(header + 88, array_crc);
+    vdisk_store_le32(header + 16,
+                     vdisk_crc32(0, header, spec->header_bytes > 512 ? 512 : spec->header_bytes));
+    put(sector, header);
+}
+
+static void put_gpt(uint64_t header_sector, const struct gpt_spec *spec)
+{
+    const struct entry protective = {0xee, 1, LAST_SECTOR};
+    unsigned char *array = calloc(1, 16384);
+
+    assert_non_null(array);
+    array[0] = 1;
+    array[16] = 2;
+    vdisk_store_le64(array + 32, spec->first);
+    vdisk_store_le64(array + 40, spec->last);
+    vdisk_store_le16(array + 56, 'a');
+    put_boot(0, &protective, 1);
+    if (spec->array_sector < DISK_SECTORS - 32)
+        assert_int_equal(vdisk_disk_write(disk, spec->array_sector * 512, array, 16384, NULL),
+                         VDISK_OK);
+    put_header(header_sector, spec, vdisk_crc32(0, array, 16384));
+    free(array);
+}
+
+static void test_gpt(void **state)
+{
+    char name[VDISK_PARTITION_TEXT_BYTES];
+
+    (void)state;
+    put_gpt(1, &good_gpt);
+    expect_count(1, false);
+    assert_int_equal(table.style, VDISK_PARTITION_GPT);
+    assert_int_equal(table.partitions[0].offset_bytes, 2048 * 512);
+    assert_int_equal(table.partitions[0].size_bytes, 2048 * 512);
+    vdisk_partition_name(&table.partitions[0], name);
+    assert_string_equal(name, "a");
+}
+
+static void test_second_copy(void **state)
+{
+    struct gpt_spec second = good_gpt;
+
+    (void)state;
+    second.array_sector = LAST_SECTOR - 32;
+    put_gpt(LAST_SECTOR, &second);
+    expect_count(1, true);
+}
+
+static void expect_corrupt(const struct gpt_spec *spec)
+{
+    struct vdisk_error error;
+
+    put_gpt(1, spec);
+    assert_int_equal(read_table(&error), VDISK_CORRUPT);
+    assert_string_equal(error.structure, "GPT");
+    assert_non_null(error.reason);
+    assert_null(table.partitions);
+}
+
+static void test_impossible_headers(void **state)
+{
+    static const struct gpt_spec specs[] = {
+        {91, 2, 128, 128, 2048, 4095},
+        {513, 2, 128, 128, 2048, 4095},
+        {0, 2, 128, 128, 2048, 4095},
+        {0xffffffff, 2, 128, 128, 2048, 4095},
+        {92, 2, 1025, 128, 2048, 4095},
+        {92, 2, 0xffffffff, 128, 2048, 4095},
+        {92, 2, 128, 0, 2048, 4095},
+        {92, 2, 128, 127, 2048, 4095},
+        {92, 2, 128, 129, 2048, 4095},
+        {92, 2, 128, 0xfffffff8, 2048, 4095},
+        {92, LAST_SECTOR, 128, 128, 2048, 4095},
+        {92, UINT64_MAX, 128, 128, 2048, 4095},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++)
+        expect_corrupt(&specs[i]);
+}
+
+static void test_impossible_gpt_entries(void **state)
+{
+    static const uint64_t places[][2] = {
+        {4095, 2048},
+        {0, 100},
+        {33, 100},
+        {2048, LAST_SECTOR - 32},
+        {2048, UINT64_MAX},
+        {0, UINT64_MAX},
+        {LAST_SECTOR, LAST_SECTOR},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct gpt_spec spec = good_gpt;
+
+        spec.first = places[i][0];
+        spec.last = places[i][1];
+        put_gpt(1, &spec);
+        expect_count(0, true);
+        vdisk_partitions_free(&table);
+    }
+}
+
+/* A table made for sectors of 4096 bytes. */
+static void test_other_sectors(void **state)
+{
+    const struct entry protective = {0xee, 1, 0xffffffff};
+    unsigned char header[512] = "EFI PART";
+    struct vdisk_error error;
+
+    (void)state;
+    put_boot(0, &protective, 1);
+    put(8, header);
+    assert_int_equal(read_table(&error), VDISK_UNSUPPORTED);
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_nothing),
+        CASE(test_file_system_is_no_table),
+        CASE(test_impossible_entries),
+        CASE(test_logical_drives),
+        CASE(test_chains_that_lead_astray),
+        CASE(test_endless_chain),
+        CASE(test_gpt),
+        CASE(test_second_copy),
+        CASE(test_impossible_headers),
+        CASE(test_impossible_gpt_entries),
+        CASE(test_other_sectors),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
