@@ -180,7 +180,7 @@ enum vdisk_status vdisk_content_recognize(struct vdisk_disk *disk, struct vdisk_
     if (status == VDISK_OK && !find_mark(head, content) && !find_ext(head, content) &&
         !find_fat(head, content))
         content->empty = is_zero(head);
-    if (status == VDISK_OK && content->name != NULL && memcmp(content->name, "exFAT", 6) == 0)
+    if (status == VDISK_OK && memcmp(head->bytes + 3, "EXFAT   ", 8) == 0)
         status = find_exfat_label(disk, head, content, head->bytes + 4096, error);
     vdisk_free(head);
     return status;
