@@ -86,7 +86,7 @@ class Model:
                 lines.append(f"write {start} {length} {value}")
             elif choice < 8 and zero:
                 self.fill(start, length, 0)
-                lines.append(f"zero {start} {length}")
+                lines.append(f"{self.random.choice(['zero', 'discard'])} {start} {length}")
             else:
                 lines.append(self.random.choice(["flush", "reopen"]))
         return lines

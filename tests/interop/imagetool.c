@@ -4,6 +4,7 @@
  *   imagetool create FILE FORMAT SIZE [fixed] [subformat=S] [block=N] [sector=N] [parent=FILE]
  *   imagetool run FILE [FORMAT [compress]]   carries out the commands of its input, one a line:
  *       write OFFSET LENGTH BYTE    random OFFSET LENGTH SEED    zero OFFSET LENGTH
+ *       discard OFFSET LENGTH       as zero; whole units by a discard, where that is offered
  *       flush    reopen    resize SIZE    parent FILE    check    repair
  *       snapshot NAME    delete NAME    apply NAME    list
  *   imagetool cat FILE [FORMAT [SNAPSHOT]]   the guest's view, to its output
@@ -14,6 +15,7 @@
  *
  * Sizes are bytes. What fails is told on the error output, and ends the program with 1.
  */
+#include "engine/base/checked.h"
 #include "virtualdisk/host.h"
 
 #include <inttypes.h>
@@ -242,6 +244,22 @@ static bool change_snapshots(struct tool *tool, const char *verb, const char *na
     return true;
 }
 
+static void discard_range(struct tool *tool, uint64_t offset, uint64_t length)
+{
+    const uint64_t unit = tool->disk->discard_bytes != 0 ? tool->disk->discard_bytes : 1;
+    const uint64_t end = offset + length;
+    uint64_t first = vdisk_div_up(offset, unit) * unit;
+    uint64_t last = end == tool->disk->size_bytes ? end : vdisk_align_down(end, unit);
+    struct vdisk_error error;
+
+    if (tool->disk->discard_bytes == 0 || first >= last)
+        first = last = end;
+    else
+        require(vdisk_disk_discard(tool->disk, offset, length, &error), "discard", &error);
+    require(vdisk_disk_zero(tool->disk, offset, first - offset, &error), "zero", &error);
+    require(vdisk_disk_zero(tool->disk, last, end - last, &error), "zero", &error);
+}
+
 static void reopen(struct tool *tool)
 {
     tool_close(tool);
@@ -260,6 +278,8 @@ static void run_line(struct tool *tool, char *line)
         write_range(tool, offset, length, verb[0] == 'r', value);
     else if (strcmp(verb, "zero") == 0)
         require(vdisk_disk_zero(tool->disk, offset, length, &error), "zero", &error);
+    else if (strcmp(verb, "discard") == 0)
+        discard_range(tool, offset, length);
     else if (strcmp(verb, "flush") == 0)
         require(vdisk_disk_flush(tool->disk, &error), "flush", &error);
     else if (strcmp(verb, "reopen") == 0)

@@ -103,15 +103,16 @@ class Image:
         self.model[offset:offset + length] = bytes([value]) * length
 
     def our_operation(self):
-        verb = self.chance.choice(["write", "write", "write", "zero", "flush", "reopen"])
+        verb = self.chance.choice(["write", "write", "write", "write", "zero", "discard", "flush",
+                                   "reopen"])
         offset, length = self.place()
         if verb == "write":
             value = self.chance.randrange(1, 256)
             self.fill(offset, length, value)
             return "write %d %d %d" % (offset, length, value)
-        if verb == "zero":
+        if verb in ("zero", "discard"):
             self.fill(offset, length, 0)
-            return "zero %d %d" % (offset, length)
+            return "%s %d %d" % (verb, offset, length)
         return verb
 
     def our_session(self):

@@ -69,7 +69,7 @@ class Model:
                 if self.random.random() < 0.4:  # whole blocks
                     start, length = start // MIB * MIB, 2 * MIB
                     length = min(length, len(self.bytes) - start)
-                lines.append(f"zero {start} {length}")
+                lines.append(f"{self.random.choice(['zero', 'discard'])} {start} {length}")
                 self.bytes[start:start + length] = bytes(length)
             elif what < 9:
                 lines.append("flush")

@@ -83,6 +83,8 @@ def our_session(tool, folder, model, name):
     lines = []
     for _ in range(OPERATIONS):
         verb, offset, length, byte = model.operation()
+        if verb == "zero":
+            verb = model.chance.choice(["zero", "discard"])
         lines.append("%s %d %d %s" % (verb, offset, length, byte if verb == "write" else ""))
         if model.chance.random() < 0.2:
             lines.append(model.chance.choice(["flush", "reopen"]))

@@ -325,25 +325,24 @@ class Image:
             return self._from_parent(offset, self.sector)
         return bytes(self.sector)
 
-    def _block(self, block):
+    def _part(self, block, start, end):
+        """Bytes [start, end) of a block, which are whole sectors."""
         state, place = self.payload(block)
-        length = min(self.block, self.size - block * self.block)
         if state == FULL:
-            return bytes(self.data[place:place + length])
+            return bytes(self.data[place + start:place + end])
         if state == NOT_PRESENT:
-            return self._from_parent(block * self.block, length)
+            return self._from_parent(block * self.block + start, end - start)
         if state != PARTIAL:
-            return bytes(length)
+            return bytes(end - start)
         return b"".join(self._sector(block * self.block + within)
-                        for within in range(0, length, self.sector))
+                        for within in range(start, end, self.sector))
 
     def read(self, offset, length):
         result = []
-        end = offset + length
+        end = min(offset + length, self.size)
         for block in range(offset // self.block, -(-end // self.block)):
-            data = self._block(block)
             start = block * self.block
-            result.append(data[max(0, offset - start):end - start])
+            result.append(self._part(block, max(0, offset - start), min(end - start, self.block)))
         return b"".join(result)
 
     def problems(self):
