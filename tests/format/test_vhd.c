@@ -234,6 +234,74 @@ static void test_leak(void **context)
     vdisk_memory_store_destroy(store);
 }
 
+static uint32_t peek_be32(struct vdisk_memory_store *store, uint64_t offset)
+{
+    unsigned char bytes[4];
+
+    fixture_peek(store, offset, bytes, sizeof bytes);
+    return vdisk_load_be32(bytes);
+}
+
+static void discard(struct vdisk_memory_store *store, uint64_t offset_bytes, uint64_t length_bytes)
+{
+    struct vdisk_image *image = fixture_open(store, "vhd", true);
+
+    assert_int_equal(vdisk_image_disk(image)->discard_bytes, BLOCK_BYTES);
+    assert_int_equal(vdisk_disk_discard(vdisk_image_disk(image), offset_bytes, length_bytes, NULL),
+                     VDISK_OK);
+    assert_int_equal(vdisk_image_close(image, NULL), VDISK_OK);
+}
+
+/* In a later session, on a host without holes: what the place held before must not be seen. */
+static void test_a_freed_place_is_used_again(void **context)
+{
+    struct vdisk_memory_store *store = fixture_create(&dynamic_options);
+    uint64_t size;
+    uint32_t place;
+
+    (void)context;
+    vdisk_memory_store_forbid_holes(store);
+    fixture_write(store, "vhd", 0, 4 * BLOCK_BYTES, 0x5a);
+    size = vdisk_memory_store_size(store);
+    place = peek_be32(store, TABLE_AT + 4);
+    discard(store, 512, 3 * BLOCK_BYTES - 1024); /* the second block is whole, no other */
+    assert_int_equal(peek_be32(store, TABLE_AT), FIRST_BLOCK / 512);
+    assert_int_equal(peek_be32(store, TABLE_AT + 4), 0xffffffff);
+    assert_int_not_equal(peek_be32(store, TABLE_AT + 8), 0xffffffff);
+    fixture_expect_byte(store, "vhd", BLOCK_BYTES, 0);
+    fixture_expect_byte(store, "vhd", BLOCK_BYTES - 1, 0x5a);
+    fixture_expect_byte(store, "vhd", 2 * BLOCK_BYTES, 0x5a);
+    assert_int_equal(vdisk_memory_store_size(store), size);
+    fixture_expect_findings(store, "vhd", false, 0, 0);
+    fixture_write(store, "vhd", 7 * BLOCK_BYTES + 1024, 512, 0x33);
+    assert_int_equal(peek_be32(store, TABLE_AT + 7 * 4), place);
+    assert_int_equal(vdisk_memory_store_size(store), size);
+    fixture_expect_byte(store, "vhd", 7 * BLOCK_BYTES, 0);
+    fixture_expect_byte(store, "vhd", 7 * BLOCK_BYTES + 1024, 0x33);
+    fixture_expect_byte(store, "vhd", 8 * BLOCK_BYTES - 1, 0);
+    fixture_expect_byte(store, "vhd", BLOCK_BYTES, 0);
+    discard(store, 2 * BLOCK_BYTES, 2 * BLOCK_BYTES); /* the last ones: the file gets shorter */
+    assert_true(vdisk_memory_store_size(store) + 2 * BLOCK_BYTES <= size);
+    fixture_expect_findings(store, "vhd", false, 0, 0);
+    vdisk_memory_store_destroy(store);
+}
+
+/* Of two blocks that share a place one is freed: the other still needs it. */
+static void test_a_shared_place_is_not_used_again(void **context)
+{
+    struct vdisk_memory_store *store = fixture_create(&dynamic_options);
+
+    (void)context;
+    fixture_write(store, "vhd", 0, 3 * BLOCK_BYTES, 0x5a);
+    poke_be32(store, TABLE_AT + 5 * 4, FIRST_BLOCK / 512);
+    discard(store, 0, BLOCK_BYTES);
+    fixture_expect_byte(store, "vhd", 0, 0);
+    fixture_write(store, "vhd", 8 * BLOCK_BYTES, BLOCK_BYTES, 0x33);
+    fixture_expect_byte(store, "vhd", 5 * BLOCK_BYTES, 0x5a);
+    fixture_expect_byte(store, "vhd", 6 * BLOCK_BYTES - 1, 0x5a);
+    vdisk_memory_store_destroy(store);
+}
+
 static void test_differing_footers(void **context)
 {
     struct vdisk_memory_store *store = fixture_create(&dynamic_options);
@@ -341,6 +409,8 @@ int main(void)
         cmocka_unit_test(test_repair_of_lost_block),
         cmocka_unit_test(test_shared_blocks),
         cmocka_unit_test(test_leak),
+        cmocka_unit_test(test_a_freed_place_is_used_again),
+        cmocka_unit_test(test_a_shared_place_is_not_used_again),
         cmocka_unit_test(test_differing_footers),
         cmocka_unit_test(test_fixed_stays_fixed),
         cmocka_unit_test(test_old_footer),

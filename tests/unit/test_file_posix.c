@@ -2,6 +2,7 @@
 #include "tests/support/cmocka_all.h"
 
 #include "host/posix/file_posix.h"
+#include "virtualdisk/image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,6 +109,69 @@ static void test_ranges(void **state)
     vdisk_file_close(file);
 }
 
+/* A raw image gives space back, unless the file system knows no holes. */
+static void expect_discards(const char *image_path)
+{
+    const struct vdisk_open_options options = {.format = "raw"};
+    const uint64_t size = 1 << 20;
+    struct vdisk_file *file;
+    struct vdisk_image *image;
+    struct vdisk_image_info before, after;
+    unsigned char bytes[512];
+
+    assert_int_equal(vdisk_host_open(image_path, VDISK_OPEN_CREATE, &file, NULL), VDISK_OK);
+    assert_int_equal(vdisk_file_fill_zeros(file, 0, size, NULL), VDISK_OK);
+    assert_int_equal(vdisk_image_open(file, &options, &image, NULL), VDISK_OK);
+    if (vdisk_image_disk(image)->discard_bytes == 0) {
+        printf("%s: no holes\n", image_path);
+        assert_int_equal(vdisk_disk_discard(vdisk_image_disk(image), 0, size, NULL),
+                         VDISK_UNSUPPORTED);
+    } else {
+        memset(bytes, 7, sizeof bytes);
+        assert_int_equal(vdisk_disk_write(vdisk_image_disk(image), 512, bytes, 512, NULL),
+                         VDISK_OK);
+        assert_int_equal(vdisk_image_get_info(image, &before, NULL), VDISK_OK);
+        assert_int_equal(vdisk_disk_discard(vdisk_image_disk(image), 1024, size - 1024, NULL),
+                         VDISK_OK);
+        assert_int_equal(vdisk_image_get_info(image, &after, NULL), VDISK_OK);
+        assert_true(after.allocated_bytes + size / 2 <= before.allocated_bytes);
+        assert_int_equal(vdisk_disk_read(vdisk_image_disk(image), 512, bytes, 512, NULL), VDISK_OK);
+        assert_int_equal(bytes[0], 7);
+    }
+    assert_int_equal(vdisk_image_close(image, NULL), VDISK_OK);
+    assert_int_equal(unlink(image_path), 0);
+}
+
+static void test_holes_give_space_back(void **state)
+{
+    static const char shared[] = "/dev/shm/virtualdisk-holes.img";
+
+    (void)state;
+    expect_discards(path);
+    if (access("/dev/shm", W_OK) == 0)
+        expect_discards(shared);
+}
+
+static void test_looking_for_holes_changes_nothing(void **state)
+{
+    struct vdisk_file *file = open_file(VDISK_OPEN_CREATE);
+    uint64_t size, allocated, later;
+
+    (void)state;
+    assert_int_equal(vdisk_file_fill_zeros(file, 0, 5000, NULL), VDISK_OK);
+    assert_int_equal(vdisk_file_get_allocated(file, &allocated, NULL), VDISK_OK);
+    vdisk_file_close(file);
+    file = open_file(VDISK_OPEN_WRITE);
+    assert_int_equal(vdisk_file_get_size(file, &size, NULL), VDISK_OK);
+    assert_int_equal(size, 5000);
+    assert_int_equal(vdisk_file_get_allocated(file, &later, NULL), VDISK_OK);
+    assert_int_equal(later, allocated);
+    vdisk_file_close(file);
+    file = open_file(VDISK_OPEN_READ);
+    assert_int_equal(file->punch_bytes, 0);
+    vdisk_file_close(file);
+}
+
 static void test_errno_has_a_meaning(void **state)
 {
     (void)state;
@@ -151,9 +215,14 @@ static void test_a_failed_flush_stays_failed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POSIX_TEST(test_open_says_what_is_wrong), POSIX_TEST(test_a_fifo_does_not_hang),
-        POSIX_TEST(test_reads_end_with_the_file), POSIX_TEST(test_ranges),
-        POSIX_TEST(test_errno_has_a_meaning),     POSIX_TEST(test_a_failed_flush_stays_failed),
+        POSIX_TEST(test_open_says_what_is_wrong),
+        POSIX_TEST(test_a_fifo_does_not_hang),
+        POSIX_TEST(test_reads_end_with_the_file),
+        POSIX_TEST(test_ranges),
+        POSIX_TEST(test_holes_give_space_back),
+        POSIX_TEST(test_looking_for_holes_changes_nothing),
+        POSIX_TEST(test_errno_has_a_meaning),
+        POSIX_TEST(test_a_failed_flush_stays_failed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
