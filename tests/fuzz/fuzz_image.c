@@ -188,6 +188,27 @@ static void zero_place(struct vdisk_disk *disk, struct test_random *random)
         MUST(found[i] == 0);
 }
 
+/* One whole unit at least; its beginning is looked at. */
+static void discard_place(struct vdisk_disk *disk, struct test_random *random)
+{
+    static unsigned char found[WRITE_BYTES];
+    struct vdisk_error error;
+    uint64_t length;
+    uint64_t offset = choose_place(random, disk, ZERO_BYTES, &length);
+
+    if (disk->discard_bytes == 0)
+        return;
+    memset(&error, 0xaa, sizeof error);
+    offset = vdisk_align_down(offset, disk->discard_bytes);
+    length = vdisk_min_u64(vdisk_max_u64(length, disk->discard_bytes), disk->size_bytes - offset);
+    if (judged(vdisk_disk_discard(disk, offset, length, &error), &error) != VDISK_OK)
+        return;
+    length = vdisk_min_u64(vdisk_min_u64(length, disk->discard_bytes), sizeof found);
+    MUST(vdisk_disk_read(disk, offset, found, (size_t)length, NULL) == VDISK_OK);
+    for (size_t i = 0; i < length; i++)
+        MUST(found[i] == 0);
+}
+
 static void write_image(struct vdisk_image *image, struct test_random *random)
 {
     struct vdisk_disk *disk = vdisk_image_disk(image);
@@ -199,8 +220,10 @@ static void write_image(struct vdisk_image *image, struct test_random *random)
         memset(&error, 0xaa, sizeof error);
         if (choice < 7)
             write_place(disk, random);
-        else if (choice < 9)
+        else if (choice < 8)
             zero_place(disk, random);
+        else if (choice < 9)
+            discard_place(disk, random);
         else
             judged(vdisk_disk_flush(disk, &error), &error);
     }
