@@ -335,33 +335,36 @@ static enum vdisk_status zero_over_parent(struct vdisk_image *image, uint64_t of
 
 /*
  * A whole block of a dynamic disk leaves the table. It may stay marked as full: when it comes back
- * it is.
+ * it is. *freed_bytes is 0 where the range begins with no whole block that is there.
  */
-static enum vdisk_status free_block(struct vdisk_image *image, uint32_t block,
+static enum vdisk_status free_block(struct vdisk_image *image, uint64_t offset_bytes,
+                                    uint64_t length_bytes, uint64_t *freed_bytes,
                                     struct vdisk_error *error)
 {
     struct vhd_state *state = image->state;
     struct vhd_layout *layout = vhd_layout(state);
-    uint64_t block_offset;
-    enum vdisk_status status = vhd_space_find(image, error);
+    const uint32_t block = (uint32_t)(offset_bytes >> state->block_shift);
+    uint32_t used_bytes;
+    uint64_t block_offset = 0;
+    enum vdisk_status status;
 
+    *freed_bytes = 0;
+    if (state->type != VHD_DYNAMIC || !vdisk_is_aligned(offset_bytes, state->block_bytes))
+        return VDISK_OK;
+    used_bytes = vhd_block_used_bytes(state, layout, block);
+    if (length_bytes < used_bytes)
+        return VDISK_OK;
+    status = vhd_space_find(image, error);
     if (status == VDISK_OK)
         status = vhd_block_find(image, layout, block, &block_offset, error);
     if (status != VDISK_OK || block_offset == 0)
         return status;
     status = store_entry(image, layout, block, VHD_UNALLOCATED, error);
-    if (status == VDISK_OK)
-        vhd_space_free(state, block_offset);
-    return status;
-}
-
-/* Does the range hold all that the disk has of the block at its beginning? */
-static bool is_whole_block(const struct vhd_state *state, uint64_t offset_bytes,
-                           uint64_t length_bytes, uint32_t *used_bytes)
-{
-    *used_bytes = vhd_block_used_bytes(state, vhd_layout(state),
-                                       (uint32_t)(offset_bytes >> state->block_shift));
-    return vdisk_is_aligned(offset_bytes, state->block_bytes) && length_bytes >= *used_bytes;
+    if (status != VDISK_OK)
+        return status;
+    vhd_space_free(state, block_offset);
+    *freed_bytes = used_bytes;
+    return VDISK_OK;
 }
 
 /* Whole blocks are freed; of the others, and of a child's, the file may get holes. */
@@ -370,19 +373,16 @@ enum vdisk_status vhd_zero(struct vdisk_image *image, uint64_t offset_bytes, uin
 {
     const struct vhd_state *state = image->state;
     struct vdisk_extent extent;
-    uint32_t used_bytes;
     enum vdisk_status status = vhd_require_sound(image, error);
 
     if (status == VDISK_OK)
-        status = vhd_map(image, offset_bytes, length_bytes, &extent, error);
+        status = free_block(image, offset_bytes, length_bytes, done_bytes, error);
+    if (status != VDISK_OK || *done_bytes != 0)
+        return status;
+    status = vhd_map(image, offset_bytes, length_bytes, &extent, error);
     if (status != VDISK_OK)
         return status;
     *done_bytes = extent.length_bytes;
-    if (state->type == VHD_DYNAMIC && extent.kind != VDISK_EXTENT_UNALLOCATED &&
-        is_whole_block(state, offset_bytes, length_bytes, &used_bytes)) {
-        *done_bytes = used_bytes;
-        return free_block(image, (uint32_t)(offset_bytes >> state->block_shift), error);
-    }
     if (extent.kind == VDISK_EXTENT_DATA)
         return vdisk_file_zero(image->file, extent.file_offset_bytes, extent.length_bytes, error);
     if (extent.kind == VDISK_EXTENT_UNALLOCATED && state->type == VHD_DIFFERENCING)

@@ -226,21 +226,29 @@ enum vdisk_status vhdx_space_allocate(struct vdisk_image *image, uint64_t length
 enum vdisk_status vhdx_space_free(struct vdisk_image *image, uint64_t offset_bytes,
                                   uint64_t length_bytes, struct vdisk_error *error)
 {
+    const uint32_t mb = (uint32_t)(offset_bytes / VHDX_MIB);
+    const uint32_t count = (uint32_t)(length_bytes / VHDX_MIB);
     struct vhdx_space *space;
+    struct pending_space *last;
     enum vdisk_status status = space_create(image, error);
 
     if (status != VDISK_OK)
         return status;
     space = vhdx_state_of(image)->space;
     if (space->map != NULL) /* a map that was made just now does not know */
-        mark_used(space, offset_bytes / VHDX_MIB, length_bytes / VHDX_MIB);
+        mark_used(space, mb, count);
+    last = space->pending_count == 0 ? NULL : &space->pending[space->pending_count - 1];
+    if (last != NULL && last->mb + last->count == mb) {
+        last->count += count;
+        return VDISK_OK;
+    }
     if (space->pending_count == PENDING_MAX) {
         status = vhdx_journal_flush(image, error);
         if (status != VDISK_OK)
             return status;
     }
-    space->pending[space->pending_count].mb = (uint32_t)(offset_bytes / VHDX_MIB);
-    space->pending[space->pending_count].count = (uint32_t)(length_bytes / VHDX_MIB);
+    space->pending[space->pending_count].mb = mb;
+    space->pending[space->pending_count].count = count;
     space->pending_count++;
     return VDISK_OK;
 }
