@@ -3,8 +3,7 @@
 #include "driver/words.h"
 #include "virtualdisk/platform.h"
 
-#define TICKS_PER_SECOND 10000000
-#define QUIET_SECONDS    600 /* between two reports of failed transfers */
+#define QUIET_SECONDS 600 /* between two reports of failed transfers */
 
 static const NTSTATUS Codes[] = {
     [VdEventStartRefused] = VD_EVENT_START_REFUSED,
@@ -15,7 +14,9 @@ static const NTSTATUS Codes[] = {
 /* Several workers may fail at once: one of them reports. */
 static BOOLEAN IsTimeToReport(VD_DEVICE *Device)
 {
-    const LONG Now = (LONG)(KeQueryInterruptTime() / TICKS_PER_SECOND);
+    LARGE_INTEGER Frequency;
+    const LONGLONG Count = KeQueryPerformanceCounter(&Frequency).QuadPart;
+    const LONG Now = (LONG)(Count / Frequency.QuadPart) + 1; /* 0: never */
     const LONG Last = Device->LastReport;
 
     if (Last != 0 && Now - Last < QUIET_SECONDS)

@@ -287,7 +287,8 @@ VOID VdTransferServe(VD_WORKER *Worker, WDFREQUEST Request)
                         Outcome.Length, !NT_SUCCESS(Outcome.Status));
     VdCountersLeave(Counters);
     WdfRequestCompleteWithInformation(Request, Outcome.Status, Outcome.Length);
-    if (Worker->Error.status != VDISK_OK)
+    /* What the engine got over on its way is no failure. */
+    if (!NT_SUCCESS(Outcome.Status) && Worker->Error.status != VDISK_OK)
         VdEventWrite(Worker->Device, VdEventTransferFailed, Outcome.Status, &Worker->Error);
 }
 
