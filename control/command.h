@@ -37,6 +37,12 @@ enum vdisk_option {
     VDISK_OPTION_FS,
     VDISK_OPTION_LABEL,
     VDISK_OPTION_DETECT_ZEROES,
+    VDISK_OPTION_WAIT,
+    VDISK_OPTION_FORCE,
+    VDISK_OPTION_DISCARD,
+    VDISK_OPTION_COMMIT,
+    VDISK_OPTION_WATCH,
+    VDISK_OPTION_READ_WRITE,
     VDISK_OPTION_COUNT
 };
 
@@ -92,6 +98,10 @@ int vdisk_control_main(int argc, char **argv);
 enum vdisk_exit vdisk_command_open(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_close(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_list(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_stats(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_set(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_flush(const struct vdisk_arguments *arguments);
+enum vdisk_exit vdisk_command_reconnect(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_install(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_uninstall(const struct vdisk_arguments *arguments);
 enum vdisk_exit vdisk_command_create(const struct vdisk_arguments *arguments);

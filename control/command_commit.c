@@ -1,4 +1,5 @@
 #include "command.h"
+#include "commit.h"
 #include "copy.h"
 #include "image_file.h"
 #include "output.h"
@@ -162,12 +163,10 @@ static enum vdisk_exit write_parent(struct commit *commit)
     return vdisk_exit_first(code, vdisk_image_file_close(child, commit->child.path));
 }
 
-enum vdisk_exit vdisk_command_commit(const struct vdisk_arguments *arguments)
+enum vdisk_exit vdisk_commit_image(const char *path, const char *format,
+                                   const struct vdisk_arguments *arguments)
 {
-    struct commit commit = {.child = {
-                                .path = arguments->operands[0],
-                                .format = arguments->options[VDISK_OPTION_FORMAT],
-                            }};
+    struct commit commit = {.child = {.path = path, .format = format}};
     struct vdisk_image *image;
     if (!vdisk_progress_init(&commit.progress, arguments))
         return VDISK_EXIT_USAGE;
@@ -181,4 +180,10 @@ enum vdisk_exit vdisk_command_commit(const struct vdisk_arguments *arguments)
     vdisk_free(commit.own.items);
     vdisk_free(commit.parent_path);
     return code;
+}
+
+enum vdisk_exit vdisk_command_commit(const struct vdisk_arguments *arguments)
+{
+    return vdisk_commit_image(arguments->operands[0], arguments->options[VDISK_OPTION_FORMAT],
+                              arguments);
 }

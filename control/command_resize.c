@@ -2,28 +2,13 @@
 #include "image_file.h"
 #include "output.h"
 #include "size.h"
-
-/* "+size" adds to what is there. */
-static bool read_size(const char *text, uint64_t old_bytes, uint64_t *new_bytes)
-{
-    bool relative = text[0] == '+';
-    if (!vdisk_size_parse(relative ? text + 1 : text, "the size", 1, new_bytes))
-        return false;
-    if (!relative)
-        return true;
-    if (*new_bytes > INT64_MAX - old_bytes) {
-        vdisk_output_message("the size '%s' is too large", text);
-        return false;
-    }
-    *new_bytes += old_bytes;
-    return true;
-}
+#include "open_volume.h"
 
 static enum vdisk_exit resize(struct vdisk_image *image, const struct vdisk_arguments *arguments)
 {
     uint64_t old_bytes = vdisk_image_disk(image)->size_bytes;
     uint64_t new_bytes;
-    if (!read_size(arguments->operands[1], old_bytes, &new_bytes))
+    if (!vdisk_size_parse_change(arguments->operands[1], old_bytes, &new_bytes))
         return VDISK_EXIT_USAGE;
     if (new_bytes < old_bytes && !vdisk_arguments_has(arguments, VDISK_OPTION_SHRINK)) {
         vdisk_output_message("the disk would become smaller, and lose what lies beyond: "
@@ -44,7 +29,10 @@ enum vdisk_exit vdisk_command_resize(const struct vdisk_arguments *arguments)
         .write = true,
     };
     struct vdisk_image *image;
-    enum vdisk_exit code = vdisk_image_file_open(&source, &image);
+    enum vdisk_exit code;
+    if (vdisk_open_volume_resize(arguments, &code))
+        return code;
+    code = vdisk_image_file_open(&source, &image);
     if (code != VDISK_EXIT_OK)
         return code;
     code = resize(image, arguments);

@@ -33,6 +33,12 @@ const struct vdisk_option_description vdisk_options[VDISK_OPTION_COUNT] = {
     [VDISK_OPTION_LABEL] = {"label", "L", "the file system's label, up to 11 characters"},
     [VDISK_OPTION_DETECT_ZEROES] = {"detect-zeroes", NULL,
                                     "zeros that are written take no space where they need not"},
+    [VDISK_OPTION_WAIT] = {"wait", "SECONDS", "how long to wait while it is in use (5)"},
+    [VDISK_OPTION_FORCE] = {"force", NULL, "close it also while files are open"},
+    [VDISK_OPTION_DISCARD] = {"discard", NULL, "delete the overlay, and all that was written"},
+    [VDISK_OPTION_COMMIT] = {"commit", NULL, "write the overlay into the image, and delete it"},
+    [VDISK_OPTION_WATCH] = {"watch", NULL, "show what is done in every interval, until Ctrl-C"},
+    [VDISK_OPTION_READ_WRITE] = {"read-write", NULL, "allow writes to the volume"},
 };
 
 static const struct vdisk_command commands[] = {
@@ -51,11 +57,16 @@ static const struct vdisk_command commands[] = {
     },
     {
         .name = "close",
-        .usage = "<file | V: | --all> [--json]",
-        .summary = "remove the volume of an image, named by its file or letter",
-        .details = "Everything is written to the image first. A volume on which files are open is\n"
-                   "not closed. The file itself may be gone.\n",
-        .options = BIT(ALL) | BIT(JSON),
+        .usage = "<file | V: | --all> [--wait SECONDS] [--force] [--json]\n"
+                 "       [--discard | --commit]",
+        .summary = "remove the volumes of an image, or the one of a letter",
+        .details =
+            "An image is named by its file, which may be gone, by its overlay, or as ram:NAME.\n"
+            "Everything is written to it first. While files on its volumes are open, it is not\n"
+            "closed, and the programs that have them open are named. --force closes it all the\n"
+            "same: at once, or after the wait. What was written until then is in the image; the\n"
+            "programs get errors from then on.\n",
+        .options = BIT(ALL) | BIT(WAIT) | BIT(FORCE) | BIT(DISCARD) | BIT(COMMIT) | BIT(JSON),
         .operands_min = 0,
         .operands_max = 1,
         .run = vdisk_command_close,
@@ -64,8 +75,53 @@ static const struct vdisk_command commands[] = {
         .name = "list",
         .usage = "[--json]",
         .summary = "show the open images",
+        .details = "USED is what the data occupies on the disk, or of memory; REQUESTS are under\n"
+                   "way now. A volume that is stopped has no letter, and can only be closed.\n",
         .options = BIT(JSON),
         .run = vdisk_command_list,
+    },
+    {
+        .name = "stats",
+        .usage = "<file | V:> [--watch [<seconds>]] [--json]",
+        .summary = "show what an open volume has done, and how fast",
+        .details =
+            "Counted since the volume was opened. The times are estimates: 50%, 95% and 99% of\n"
+            "the requests took no longer, from their arrival in the driver to their end. In JSON\n"
+            "they are microseconds, and the i-th number of \"latency\" (from 0) counts requests\n"
+            "that took less than 2^i and not less than 2^(i-1).\n",
+        .options = BIT(WATCH) | BIT(JSON),
+        .operands_min = 1,
+        .operands_max = 2,
+        .run = vdisk_command_stats,
+    },
+    {
+        .name = "set",
+        .usage = "<file | V:> --read-only | --read-write",
+        .summary = "make an open volume read-only, or writable again",
+        .details = "The file system is dismounted for it: no files may be open on the volume.\n"
+                   "Opened again, the volume is as `open` says.\n",
+        .options = BIT(READ_ONLY) | BIT(READ_WRITE),
+        .operands_min = 1,
+        .operands_max = 1,
+        .run = vdisk_command_set,
+    },
+    {
+        .name = "flush",
+        .usage = "<file | V:>",
+        .summary = "write everything on an open volume to the disk under its image",
+        .operands_min = 1,
+        .operands_max = 1,
+        .run = vdisk_command_flush,
+    },
+    {
+        .name = "reconnect",
+        .usage = "<file | V:>",
+        .summary = "open the image of an open volume again, after its file had vanished",
+        .details = "For images on drives and networks that come and go. The file must be the same\n"
+                   "image as before.\n",
+        .operands_min = 1,
+        .operands_max = 1,
+        .run = vdisk_command_reconnect,
     },
     {
         .name = "create",
@@ -134,8 +190,11 @@ static const struct vdisk_command commands[] = {
     },
     {
         .name = "resize",
-        .usage = "<file> <size | +size> [--shrink] [--format F]",
+        .usage = "<file | V:> <size | +size> [--shrink] [--format F]",
         .summary = "change the size of the disk in an image",
+        .details =
+            "An image that is open as a volume can grow; its file system grows with it where\n"
+            "Windows can extend it.\n",
         .options = BIT(SHRINK) | BIT(FORMAT),
         .operands_min = 2,
         .operands_max = 2,

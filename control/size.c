@@ -85,6 +85,37 @@ bool vdisk_size_parse(const char *text, const char *what, uint64_t default_unit_
     return true;
 }
 
+bool vdisk_size_parse_change(const char *text, uint64_t old_bytes, uint64_t *new_bytes)
+{
+    bool relative = text[0] == '+';
+    if (!vdisk_size_parse(relative ? text + 1 : text, "the size", 1, new_bytes))
+        return false;
+    if (!relative)
+        return true;
+    if (*new_bytes > INT64_MAX - old_bytes) {
+        vdisk_output_message("the size '%s' is too large", text);
+        return false;
+    }
+    *new_bytes += old_bytes;
+    return true;
+}
+
+bool vdisk_seconds_parse(const char *text, const char *what, uint32_t maximum_seconds,
+                         uint64_t *milliseconds)
+{
+    uint64_t seconds = 0;
+    const char *cursor = text;
+    for (; *cursor >= '0' && *cursor <= '9' && seconds <= maximum_seconds; cursor++)
+        seconds = seconds * 10 + (uint64_t)(*cursor - '0');
+    if (cursor == text || *cursor != '\0' || seconds > maximum_seconds) {
+        vdisk_output_message("%s takes a number of seconds up to %" PRIu32 ", not '%s'", what,
+                             maximum_seconds, text);
+        return false;
+    }
+    *milliseconds = seconds * 1000;
+    return true;
+}
+
 const char *vdisk_size_text(uint64_t size_bytes, char text[VDISK_SIZE_TEXT_BYTES])
 {
     static const char *const names[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -16,6 +16,13 @@ bool vdisk_size_parse(const char *text, const char *what, uint64_t default_unit_
 /* As vdisk_size_parse in bytes; 0 is allowed. */
 bool vdisk_offset_parse(const char *text, const char *what, uint64_t *offset_bytes);
 
+/* "2G", or "+2G": so much more than old_bytes. */
+bool vdisk_size_parse_change(const char *text, uint64_t old_bytes, uint64_t *new_bytes);
+
+/* A number of seconds up to maximum_seconds, as milliseconds. Messages begin with `what`. */
+bool vdisk_seconds_parse(const char *text, const char *what, uint32_t maximum_seconds,
+                         uint64_t *milliseconds);
+
 #define VDISK_SIZE_TEXT_BYTES 32
 
 /* "100 MiB", "1.5 GiB", "512 bytes". */

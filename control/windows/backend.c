@@ -9,7 +9,7 @@
 typedef CONFIGRET WINAPI query_remove_function(DEVINST node, PNP_VETO_TYPE *veto, WCHAR *veto_name,
                                                ULONG veto_name_chars, ULONG flags);
 
-enum vdisk_exit vdisk_backend_query_remove(DEVINST node)
+enum vdisk_exit vdisk_backend_query_remove(DEVINST node, bool silent)
 {
     HMODULE library = LoadLibraryW(L"cfgmgr32.dll");
     query_remove_function *query_remove = library == NULL
@@ -24,6 +24,8 @@ enum vdisk_exit vdisk_backend_query_remove(DEVINST node)
         query_remove(node, &veto, veto_name, MAX_PATH, CM_REMOVE_UI_NOT_OK | CM_REMOVE_NO_RESTART);
     if (result != CR_REMOVE_VETOED)
         return VDISK_EXIT_OK;
+    if (silent)
+        return VDISK_EXIT_BUSY;
     char *name = vdisk_utf8_from_wide(veto_name);
     vdisk_output_message("the volume is in use%s%s", veto_name[0] == L'\0' ? "" : " by ",
                          name == NULL ? "" : name);

@@ -18,8 +18,10 @@ struct vdisk_backend {
     enum vdisk_exit (*add)(const struct vdisk_device_parameters *parameters,
                            wchar_t instance[MAX_DEVICE_ID_LEN]);
 
-    /* Removes it; the volume is flushed and nobody needs it any more. */
-    enum vdisk_exit (*remove)(const wchar_t *instance);
+    /*
+     * Removes it; the volume is flushed and nobody needs it any more. By force, nobody is asked.
+     */
+    enum vdisk_exit (*remove)(const wchar_t *instance, bool by_force);
 };
 
 extern const struct vdisk_backend vdisk_backend_software;
@@ -31,10 +33,10 @@ extern const struct vdisk_backend vdisk_backend_setup;
 #define VDISK_DEVICE_DESCRIPTION L"VirtualDisk volume"
 
 /*
- * Asks Plug and Play to stop the device in an orderly way. VDISK_EXIT_BUSY, said, when someone
- * refuses; on a system that cannot ask, OK.
+ * Asks Plug and Play to stop the device in an orderly way. VDISK_EXIT_BUSY when someone refuses,
+ * said unless it is `silent`; on a system that cannot ask, OK.
  */
-enum vdisk_exit vdisk_backend_query_remove(DEVINST node);
+enum vdisk_exit vdisk_backend_query_remove(DEVINST node, bool silent);
 
 /* Says that an API function failed; the exit code for GetLastError. */
 enum vdisk_exit vdisk_backend_fail(const char *what);

@@ -1,101 +1,267 @@
 /* The command `close`. */
 #include "command.h"
-#include "device_windows.h"
-#include "device_path.h"
 #include "json.h"
-#include "letter.h"
 #include "output.h"
+#include "overlay_windows.h"
+#include "selection.h"
+#include "size.h"
+#include "terminal.h"
+#include "volume_lock.h"
 #include "virtualdisk/platform.h"
 
-/* What was closed, told as it happens or as one JSON object. */
-struct close_report {
+/* Others may change devices in between when the wait is a long one. */
+#define PASS_MILLI 5000u
+
+#define WAIT_SECONDS_MAX (24u * 60 * 60)
+
+struct close_request {
+    const struct vdisk_arguments *arguments;
+    bool by_force;
+    uint64_t deadline_milli; /* vdisk_terminal_milliseconds: for volumes that are in use */
+    bool last_pass;
     bool as_json;
     struct vdisk_json json;
 };
 
-static void report_begin(struct close_report *report, const struct vdisk_arguments *arguments)
+/* What is needed to close the volumes of one image, at the same time. */
+struct image_closing {
+    struct vdisk_device **devices;
+    size_t count;
+    struct vdisk_volume_lock *locks; /* of those that work */
+    bool *forced;
+};
+
+static bool read_request(const struct vdisk_arguments *arguments, struct close_request *request)
 {
-    *report = (struct close_report){.as_json = vdisk_arguments_has(arguments, VDISK_OPTION_JSON)};
-    if (report->as_json) {
-        vdisk_json_begin_object(&report->json, NULL);
-        vdisk_json_begin_array(&report->json, "closed");
+    *request = (struct close_request){
+        .arguments = arguments,
+        .by_force = vdisk_arguments_has(arguments, VDISK_OPTION_FORCE),
+        .as_json = vdisk_arguments_has(arguments, VDISK_OPTION_JSON),
+    };
+    bool all = vdisk_arguments_has(arguments, VDISK_OPTION_ALL);
+    if (all == (arguments->operand_count == 1)) {
+        vdisk_output_message("'close' needs either a file, a drive letter or --all");
+        return false;
     }
+    bool discard = vdisk_arguments_has(arguments, VDISK_OPTION_DISCARD);
+    bool commit = vdisk_arguments_has(arguments, VDISK_OPTION_COMMIT);
+    if ((discard && commit) || ((discard || commit) && all)) {
+        vdisk_output_message("--discard and --commit are for one image, and exclude each other");
+        return false;
+    }
+    const char *wait = arguments->options[VDISK_OPTION_WAIT];
+    uint64_t wait_milli = request->by_force ? 0 : VDISK_LOCK_WAIT_MILLI;
+    if (wait != NULL && !vdisk_seconds_parse(wait, "--wait", WAIT_SECONDS_MAX, &wait_milli))
+        return false;
+    request->deadline_milli = vdisk_terminal_milliseconds() + wait_milli;
+    return true;
 }
 
-static void report_closed(struct close_report *report, const struct vdisk_device *device)
+static void report_begin(struct close_request *request)
 {
-    if (report->as_json)
-        vdisk_json_string(&report->json, NULL, device->path);
+    if (!request->as_json)
+        return;
+    vdisk_json_begin_object(&request->json, NULL);
+    vdisk_json_begin_array(&request->json, "volumes");
+}
+
+/* `lock` of a volume that is in use, or NULL: it is closed. */
+static void report_json(struct close_request *request, const struct vdisk_device *device,
+                        bool forced, const struct vdisk_volume_lock *lock)
+{
+    struct vdisk_json *json = &request->json;
+    vdisk_json_begin_object(json, NULL);
+    vdisk_json_string(json, "path", device->path);
+    vdisk_json_string(json, "letter", device->letter[0] == '\0' ? NULL : device->letter);
+    vdisk_json_number(json, "partition", device->state.partition_number);
+    vdisk_json_bool(json, "closed", lock == NULL);
+    vdisk_json_bool(json, "forced", forced);
+    if (lock != NULL)
+        vdisk_holders_print_json(&lock->holders, json, "processes");
+    vdisk_json_end_object(json);
+}
+
+static void report_closed(struct close_request *request, const struct vdisk_device *device,
+                          bool forced)
+{
+    if (forced)
+        vdisk_output_message("%s was closed by force", device->path);
+    if (request->as_json)
+        report_json(request, device, forced, NULL);
+    else if (device->state.partition_number != 0)
+        vdisk_output_text("Closed:  %s, partition %" PRIu32 "\n", device->path,
+                          device->state.partition_number);
     else
         vdisk_output_text("Closed:  %s\n", device->path);
 }
 
-static void report_end(struct close_report *report)
+static void report_busy(struct close_request *request, const struct vdisk_volume_lock *lock)
 {
-    if (report->as_json) {
-        vdisk_json_end_array(&report->json);
-        vdisk_json_end_object(&report->json);
-    }
+    vdisk_volume_lock_print_holders(lock);
+    if (request->as_json)
+        report_json(request, lock->device, false, lock);
 }
 
-static enum vdisk_exit close_one(struct vdisk_device *device, struct close_report *report)
+/* All or none: half an image is of no use to anybody. */
+static enum vdisk_exit lock_volumes(struct close_request *request, struct image_closing *closing)
 {
-    enum vdisk_exit code = vdisk_device_remove(device);
+    enum vdisk_exit first = VDISK_EXIT_OK;
+    uint64_t pass_end = vdisk_terminal_milliseconds() + PASS_MILLI;
+    uint64_t deadline = request->last_pass || request->deadline_milli < pass_end
+                            ? request->deadline_milli
+                            : pass_end;
+    for (size_t i = 0; i < closing->count; i++) {
+        struct vdisk_volume_lock *lock = &closing->locks[i];
+        if (!vdisk_device_is_working(closing->devices[i]))
+            continue;
+        enum vdisk_exit code = vdisk_volume_lock_take(closing->devices[i], deadline, lock);
+        closing->forced[i] = code != VDISK_EXIT_OK && request->by_force;
+        if (code == VDISK_EXIT_OK || closing->forced[i])
+            continue;
+        if (code == VDISK_EXIT_BUSY && request->last_pass)
+            report_busy(request, lock);
+        if (first == VDISK_EXIT_OK)
+            first = code;
+    }
+    return first;
+}
+
+static enum vdisk_exit dismount_volumes(struct image_closing *closing)
+{
+    enum vdisk_exit first = VDISK_EXIT_OK;
+    for (size_t i = 0; i < closing->count; i++) {
+        if (!vdisk_device_is_working(closing->devices[i]))
+            continue;
+        enum vdisk_exit code = vdisk_volume_lock_dismount(&closing->locks[i]);
+        closing->forced[i] = closing->forced[i] || code != VDISK_EXIT_OK;
+        if (first == VDISK_EXIT_OK)
+            first = code;
+    }
+    return first;
+}
+
+static void release_locks(struct image_closing *closing)
+{
+    for (size_t i = 0; i < closing->count; i++)
+        vdisk_volume_lock_release(&closing->locks[i]);
+}
+
+static enum vdisk_exit remove_volumes(struct close_request *request, struct image_closing *closing)
+{
+    enum vdisk_exit first = VDISK_EXIT_OK;
+    for (size_t i = 0; i < closing->count; i++) {
+        enum vdisk_exit code = vdisk_device_unplug(closing->devices[i], request->by_force);
+        if (code == VDISK_EXIT_OK)
+            report_closed(request, closing->devices[i], closing->forced[i]);
+        else if (first == VDISK_EXIT_OK)
+            first = code;
+    }
+    return first;
+}
+
+static enum vdisk_exit close_volumes(struct close_request *request, struct image_closing *closing)
+{
+    enum vdisk_exit code = lock_volumes(request, closing);
+    enum vdisk_exit written = VDISK_EXIT_OK;
     if (code == VDISK_EXIT_OK)
-        report_closed(report, device);
+        written = dismount_volumes(closing);
+    release_locks(closing);
+    if (code != VDISK_EXIT_OK)
+        return code;
+    /* What cannot be written now may be written later: only force gives it up. */
+    if (written != VDISK_EXIT_OK && !request->by_force) {
+        vdisk_output_message("%s stays open; --force closes it all the same",
+                             closing->devices[0]->path);
+        return written;
+    }
+    code = remove_volumes(request, closing);
+    return code == VDISK_EXIT_OK ? written : code;
+}
+
+static enum vdisk_exit close_image(struct close_request *request, struct vdisk_device **devices,
+                                   size_t count)
+{
+    struct image_closing closing = {
+        .devices = devices,
+        .count = count,
+        .locks = vdisk_alloc_array(count, sizeof(*closing.locks)),
+        .forced = vdisk_alloc_array(count, sizeof(*closing.forced)),
+    };
+    enum vdisk_exit code = VDISK_EXIT_INTERNAL;
+    if (closing.locks == NULL || closing.forced == NULL)
+        vdisk_output_message("out of memory");
+    else
+        code = close_volumes(request, &closing);
+    vdisk_free(closing.forced);
+    vdisk_free(closing.locks);
     return code;
 }
 
-static enum vdisk_exit close_all(struct vdisk_devices *devices, struct close_report *report)
+/* The groups of the same image, one after the other. */
+static enum vdisk_exit close_all(struct close_request *request, struct vdisk_selection *selection)
 {
-    enum vdisk_exit first_failure = VDISK_EXIT_OK;
-    for (size_t i = 0; i < devices->count; i++) {
-        enum vdisk_exit code = close_one(&devices->items[i], report);
-        if (first_failure == VDISK_EXIT_OK)
-            first_failure = code;
+    enum vdisk_exit first = VDISK_EXIT_OK;
+    size_t end;
+    for (size_t i = 0; i < selection->count; i = end) {
+        for (end = i + 1; end < selection->count; end++) {
+            if (!vdisk_selection_is_same_image(selection->items[i], selection->items[end]))
+                break;
+        }
+        enum vdisk_exit code = close_image(request, &selection->items[i], end - i);
+        if (first == VDISK_EXIT_OK)
+            first = code;
     }
-    return first_failure;
+    return first;
 }
 
-static enum vdisk_exit close_named(struct vdisk_devices *devices, const char *operand,
-                                   struct close_report *report)
+static enum vdisk_exit close_pass(struct close_request *request, struct vdisk_overlay *overlay)
 {
-    struct vdisk_device *device = NULL;
-    char letter;
-    if (vdisk_letter_parse(operand, false, &letter)) {
-        device = vdisk_devices_find_letter(devices, letter);
-    } else {
-        wchar_t *path = vdisk_device_path_resolve(operand);
-        if (path != NULL)
-            device = vdisk_devices_find_path(devices, path, NULL);
-        vdisk_free(path);
+    struct vdisk_selection selection;
+    bool all = vdisk_arguments_has(request->arguments, VDISK_OPTION_ALL);
+    enum vdisk_exit code = vdisk_devices_enter();
+    if (code != VDISK_EXIT_OK)
+        return code;
+    code = all ? vdisk_selection_find_all(&selection)
+               : vdisk_selection_find(request->arguments->operands[0], false, &selection);
+    if (code == VDISK_EXIT_OK)
+        code = vdisk_overlay_find(request->arguments, &selection, overlay);
+    if (code == VDISK_EXIT_OK)
+        code = close_all(request, &selection);
+    vdisk_selection_free(&selection);
+    vdisk_devices_leave();
+    return code;
+}
+
+static enum vdisk_exit close_with_patience(struct close_request *request,
+                                           struct vdisk_overlay *overlay)
+{
+    for (;;) {
+        uint64_t now = vdisk_terminal_milliseconds();
+        request->last_pass = now + PASS_MILLI >= request->deadline_milli;
+        enum vdisk_exit code = close_pass(request, overlay);
+        if (code != VDISK_EXIT_BUSY || request->last_pass)
+            return code;
+        vdisk_overlay_free(overlay);
     }
-    if (device != NULL)
-        return close_one(device, report);
-    vdisk_output_message("%s is not open", operand);
-    return VDISK_EXIT_NOT_FOUND;
 }
 
 enum vdisk_exit vdisk_command_close(const struct vdisk_arguments *arguments)
 {
-    bool all = vdisk_arguments_has(arguments, VDISK_OPTION_ALL);
-    if (all == (arguments->operand_count == 1)) {
-        vdisk_output_message("'close' needs either a file, a drive letter or --all");
+    struct close_request request;
+    struct vdisk_overlay overlay = {0};
+    if (!read_request(arguments, &request))
         return VDISK_EXIT_USAGE;
+    report_begin(&request);
+    enum vdisk_exit code = close_with_patience(&request, &overlay);
+    if (code == VDISK_EXIT_OK)
+        code = vdisk_overlay_end(&overlay);
+    if (request.as_json) {
+        vdisk_json_end_array(&request.json);
+        vdisk_overlay_print_json(&overlay, &request.json);
+        vdisk_json_end_object(&request.json);
+    } else {
+        vdisk_overlay_print(&overlay);
     }
-    enum vdisk_exit code = vdisk_devices_enter();
-    if (code != VDISK_EXIT_OK)
-        return code;
-    struct vdisk_devices devices;
-    code = vdisk_devices_list(&devices);
-    if (code == VDISK_EXIT_OK) {
-        struct close_report report;
-        report_begin(&report, arguments);
-        code = all ? close_all(&devices, &report)
-                   : close_named(&devices, arguments->operands[0], &report);
-        report_end(&report);
-        vdisk_devices_free(&devices);
-    }
-    vdisk_devices_leave();
+    vdisk_overlay_free(&overlay);
     return code;
 }

@@ -86,7 +86,8 @@ static enum vdisk_exit install_driver(const struct hardware_ids *ids)
     return code;
 }
 
-static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t *instance);
+static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t *instance,
+                                   bool by_force);
 
 static enum vdisk_exit setup_add(const struct vdisk_device_parameters *parameters,
                                  wchar_t instance[MAX_DEVICE_ID_LEN])
@@ -111,7 +112,7 @@ static enum vdisk_exit setup_add(const struct vdisk_device_parameters *parameter
         if (code == VDISK_EXIT_OK)
             code = install_driver(&ids);
         if (code != VDISK_EXIT_OK)
-            remove_node(&node, instance);
+            remove_node(&node, instance, false);
     }
     SetupDiDestroyDeviceInfoList(node.set);
     return code;
@@ -137,7 +138,7 @@ static bool stop_running(const wchar_t *instance)
 {
     wchar_t *path = vdisk_node_interface(instance, &vdisk_control_interface);
     if (path != NULL)
-        vdisk_volume_remove(path);
+        vdisk_volume_control(path, IOCTL_VIRTUALDISK_REMOVE, NULL, 0, NULL, 0);
     for (DWORD waited = 0; path != NULL && waited < REMOVE_WAIT_MILLI; waited += POLL_MILLI) {
         Sleep(POLL_MILLI);
         vdisk_free(path);
@@ -167,20 +168,25 @@ static enum vdisk_exit forget_node(const wchar_t *instance)
     return VDISK_EXIT_BUSY;
 }
 
-static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t *instance)
+static enum vdisk_exit remove_node(struct vdisk_node_handle *node, const wchar_t *instance,
+                                   bool by_force)
 {
-    enum vdisk_exit code = vdisk_backend_query_remove(node->info.DevInst);
+    enum vdisk_exit code = vdisk_backend_query_remove(node->info.DevInst, by_force);
+    if (code == VDISK_EXIT_BUSY && by_force) {
+        stop_running(instance);
+        code = VDISK_EXIT_OK;
+    }
     if (code != VDISK_EXIT_OK || call_remove(node))
         return code;
     return forget_node(instance);
 }
 
-static enum vdisk_exit setup_remove(const wchar_t *instance)
+static enum vdisk_exit setup_remove(const wchar_t *instance, bool by_force)
 {
     struct vdisk_node_handle node;
     if (!vdisk_node_open(instance, &node))
         return vdisk_backend_fail("the device could not be opened for removal");
-    enum vdisk_exit code = remove_node(&node, instance);
+    enum vdisk_exit code = remove_node(&node, instance, by_force);
     vdisk_node_close(&node);
     return code;
 }

@@ -168,12 +168,12 @@ static enum vdisk_exit software_add(const struct vdisk_device_parameters *parame
     return code;
 }
 
-static enum vdisk_exit query_remove(const wchar_t *instance)
+static enum vdisk_exit query_remove(const wchar_t *instance, bool by_force)
 {
     struct vdisk_node_handle node;
     if (!vdisk_node_open(instance, &node))
         return VDISK_EXIT_OK;
-    enum vdisk_exit code = vdisk_backend_query_remove(node.info.DevInst);
+    enum vdisk_exit code = vdisk_backend_query_remove(node.info.DevInst, by_force);
     vdisk_node_close(&node);
     return code;
 }
@@ -182,7 +182,7 @@ static enum vdisk_exit query_remove(const wchar_t *instance)
  * Opening a device again, and closing it with the lifetime of a handle, removes it. It is opened
  * before it is stopped: otherwise it would start once more.
  */
-static enum vdisk_exit software_remove(const wchar_t *instance)
+static enum vdisk_exit software_remove(const wchar_t *instance, bool by_force)
 {
     const wchar_t *id = wcsrchr(instance, L'\\');
     SW_DEVICE_INFO info = {
@@ -197,7 +197,9 @@ static enum vdisk_exit software_remove(const wchar_t *instance)
     HRESULT result = create_and_wait(&info, NULL, 0, &creation, &device);
     if (FAILED(result))
         return fail_result("the device could not be opened for removal", result);
-    enum vdisk_exit code = query_remove(instance);
+    enum vdisk_exit code = query_remove(instance, by_force);
+    if (by_force) /* a device that Plug and Play cannot stop goes as if it had been unplugged */
+        code = VDISK_EXIT_OK;
     result = sw_set_lifetime(device, code == VDISK_EXIT_OK ? SW_LIFETIME_HANDLE
                                                            : SW_LIFETIME_PARENT_PRESENT);
     sw_close(device);

@@ -7,6 +7,7 @@
 #include "output.h"
 #include "size.h"
 #include "terminal.h"
+#include "volume_lock.h"
 #include "volume_windows.h"
 #include "wide_win32.h"
 #include "error_win32.h"
@@ -80,6 +81,15 @@ static void fill_problem(struct vdisk_device *device)
         vdisk_free(problem.message);
 }
 
+/* What the driver says is what it has open. */
+static void replace(wchar_t **known, wchar_t *better)
+{
+    if (better == NULL)
+        return;
+    vdisk_free(*known);
+    *known = better;
+}
+
 /* Moves what is known of a node into a device. */
 static void fill_device(struct vdisk_device *device, struct vdisk_node *node)
 {
@@ -87,16 +97,15 @@ static void fill_device(struct vdisk_device *device, struct vdisk_node *node)
     lstrcpynW(device->instance, node->instance, MAX_DEVICE_ID_LEN);
     device->nt_path = node->nt_path;
     node->nt_path = NULL;
-    wchar_t *control_path = vdisk_node_interface(device->instance, &vdisk_control_interface);
-    wchar_t *path = NULL;
-    if (control_path != NULL &&
-        vdisk_volume_query(control_path, &device->state, &path, &device->overlay_nt_path))
+    device->overlay_nt_path = node->overlay_nt_path;
+    node->overlay_nt_path = NULL;
+    device->control_path = vdisk_node_interface(device->instance, &vdisk_control_interface);
+    wchar_t *path = NULL, *overlay = NULL;
+    if (device->control_path != NULL &&
+        vdisk_volume_query(device->control_path, &device->state, &path, &overlay))
         device->volume_path = vdisk_node_interface(device->instance, &vdisk_volume_interface);
-    vdisk_free(control_path);
-    if (path != NULL) {
-        vdisk_free(device->nt_path);
-        device->nt_path = path;
-    }
+    replace(&device->nt_path, path);
+    replace(&device->overlay_nt_path, overlay);
     device->path = device->nt_path == NULL ? vdisk_text_format("(unknown)")
                                            : vdisk_device_path_display(device->nt_path);
     if (device->overlay_nt_path != NULL)
@@ -133,6 +142,7 @@ void vdisk_devices_free(struct vdisk_devices *devices)
         vdisk_free(device->overlay_nt_path);
         vdisk_free(device->path);
         vdisk_free(device->overlay);
+        vdisk_free(device->control_path);
         vdisk_free(device->volume_path);
         vdisk_free(device->volume_name);
         vdisk_free(device->problem);
@@ -250,7 +260,7 @@ enum vdisk_exit vdisk_device_add(const struct vdisk_device_parameters *parameter
     code = wait_for_start(instance, path == NULL ? "the image" : path);
     vdisk_free(path);
     if (code != VDISK_EXIT_OK)
-        backend->remove(instance);
+        backend->remove(instance, false);
     return code;
 }
 
@@ -276,19 +286,65 @@ static enum vdisk_exit wait_until_gone(const struct vdisk_device *device)
     return VDISK_EXIT_OK;
 }
 
+enum vdisk_exit vdisk_device_unplug(struct vdisk_device *device, bool by_force)
+{
+    if (vdisk_device_is_working(device))
+        vdisk_letter_release(device);
+    enum vdisk_exit code = backend_of(device->instance)->remove(device->instance, by_force);
+    return code == VDISK_EXIT_OK ? wait_until_gone(device) : code;
+}
+
+static enum vdisk_exit dismount(const struct vdisk_device *device)
+{
+    struct vdisk_volume_lock lock;
+    enum vdisk_exit code = vdisk_volume_lock_take(
+        device, vdisk_terminal_milliseconds() + VDISK_LOCK_WAIT_MILLI, &lock);
+    if (code == VDISK_EXIT_OK)
+        code = vdisk_volume_lock_dismount(&lock);
+    else if (code == VDISK_EXIT_BUSY)
+        vdisk_volume_lock_print_holders(&lock);
+    vdisk_volume_lock_release(&lock);
+    return code;
+}
+
 enum vdisk_exit vdisk_device_remove(struct vdisk_device *device)
 {
-    enum vdisk_exit flushed = VDISK_EXIT_OK;
-    if (vdisk_device_is_working(device)) {
-        flushed = vdisk_volume_dismount(device);
-        if (flushed == VDISK_EXIT_BUSY)
-            return flushed;
-        vdisk_letter_release(device);
-    }
-    enum vdisk_exit code = backend_of(device->instance)->remove(device->instance);
-    if (code == VDISK_EXIT_OK)
-        code = wait_until_gone(device);
-    return code == VDISK_EXIT_OK ? flushed : code;
+    enum vdisk_exit code = vdisk_device_is_working(device) ? dismount(device) : VDISK_EXIT_OK;
+    return code == VDISK_EXIT_OK ? vdisk_device_unplug(device, false) : code;
+}
+
+bool vdisk_device_control(const struct vdisk_device *device, DWORD code, const void *input,
+                          DWORD input_bytes, void *output, DWORD output_bytes)
+{
+    return vdisk_volume_control(device->control_path, code, input, input_bytes, output,
+                                output_bytes);
+}
+
+/* False: it is not there, or not for us. */
+static bool add_allocated(const char *path, uint64_t *bytes)
+{
+    wchar_t *wide = vdisk_wide_path(path);
+    DWORD high = 0;
+    SetLastError(ERROR_SUCCESS);
+    DWORD low = wide == NULL ? INVALID_FILE_SIZE : GetCompressedFileSizeW(wide, &high);
+    bool known = wide != NULL && (low != INVALID_FILE_SIZE || GetLastError() == ERROR_SUCCESS);
+    vdisk_free(wide);
+    if (known)
+        *bytes += (uint64_t)high << 32 | low;
+    return known;
+}
+
+bool vdisk_device_get_used(const struct vdisk_device *device, uint64_t *used_bytes)
+{
+    const struct virtualdisk_state *state = &device->state;
+    *used_bytes = state->used_bytes;
+    if (!vdisk_device_is_working(device))
+        return false;
+    if (*used_bytes != 0 ||
+        (state->flags & (VIRTUALDISK_STATE_MEMORY | VIRTUALDISK_STATE_RAM)) != 0)
+        return true;
+    return add_allocated(device->path, used_bytes) &&
+           (device->overlay == NULL || add_allocated(device->overlay, used_bytes));
 }
 
 void vdisk_device_print(const struct vdisk_device *device)
@@ -309,7 +365,16 @@ void vdisk_device_print(const struct vdisk_device *device)
 void vdisk_device_print_json(const struct vdisk_device *device, struct vdisk_json *json,
                              const char *name)
 {
+    static const struct {
+        uint32_t flag;
+        const char *name;
+    } flags[] = {
+        {VIRTUALDISK_STATE_READ_ONLY, "read-only"}, {VIRTUALDISK_STATE_PERSISTENT, "persistent"},
+        {VIRTUALDISK_STATE_MEMORY, "memory"},       {VIRTUALDISK_STATE_RAM, "ram"},
+        {VIRTUALDISK_STATE_OPTICAL, "cd"},          {VIRTUALDISK_STATE_FAILING, "failing"},
+    };
     const struct virtualdisk_state *state = &device->state;
+    uint64_t used_bytes;
     char *kernel_name = vdisk_utf8_from_wide(device->kernel_name);
     bool working = vdisk_device_is_working(device);
     vdisk_json_begin_object(json, name);
@@ -321,8 +386,16 @@ void vdisk_device_print_json(const struct vdisk_device *device, struct vdisk_jso
     vdisk_json_string(json, "volume", device->volume_name);
     vdisk_json_string(json, "letter", device->letter[0] == '\0' ? NULL : device->letter);
     vdisk_json_number(json, "size", state->size_bytes);
+    if (vdisk_device_get_used(device, &used_bytes))
+        vdisk_json_number(json, "used", used_bytes);
+    else
+        vdisk_json_string(json, "used", NULL);
     vdisk_json_string(json, "format", working ? state->format : NULL);
-    vdisk_json_bool(json, "read-only", (state->flags & VIRTUALDISK_STATE_READ_ONLY) != 0);
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        vdisk_json_bool(json, flags[i].name, (state->flags & flags[i].flag) != 0);
+    vdisk_json_string(json, "overlay", device->overlay);
+    vdisk_json_number(json, "partition", state->partition_number);
+    vdisk_json_number(json, "requests-in-flight", state->requests_in_flight);
     vdisk_json_number(json, "sector-size", state->logical_sector_bytes);
     vdisk_json_number(json, "physical-sector-size", state->physical_sector_bytes);
     vdisk_json_end_object(json);

@@ -42,6 +42,7 @@ struct vdisk_device {
     wchar_t *overlay_nt_path;       /* NULL: none */
     char *path;                     /* the same for people, UTF-8 */
     char *overlay;                  /* path of its overlay for people; NULL: none */
+    wchar_t *control_path;          /* of the control interface; NULL: there is none */
     wchar_t *volume_path;           /* of the volume's interface; NULL: not working */
     char *volume_name;              /* "\\?\Volume{...}\", or the interface's path; UTF-8 */
     wchar_t kernel_name[32];        /* "\Device\VirtualDisk-0" */
@@ -85,6 +86,22 @@ enum vdisk_exit vdisk_device_add(const struct vdisk_device_parameters *parameter
 
 /* Writes everything to the image, removes the letter and the device; waits until it is gone. */
 enum vdisk_exit vdisk_device_remove(struct vdisk_device *device);
+
+/*
+ * The second half of it, for a volume that is dismounted or not working. By force, also a device
+ * that is in use is taken away, as if it had been unplugged.
+ */
+enum vdisk_exit vdisk_device_unplug(struct vdisk_device *device, bool by_force);
+
+/* A request of the control interface (driver_abi.h). False, with GetLastError: it failed. */
+bool vdisk_device_control(const struct vdisk_device *device, DWORD code, const void *input,
+                          DWORD input_bytes, void *output, DWORD output_bytes);
+
+/*
+ * What the volume's data occupies: of memory, or of the image's file and its overlay on the disk.
+ * False: unknown.
+ */
+bool vdisk_device_get_used(const struct vdisk_device *device, uint64_t *used_bytes);
 
 void vdisk_device_print(const struct vdisk_device *device);
 void vdisk_device_print_json(const struct vdisk_device *device, struct vdisk_json *json,

@@ -23,12 +23,11 @@ static bool is_our_device(HDEVINFO set, SP_DEVINFO_DATA *info)
     return false;
 }
 
-static wchar_t *read_image_path(HDEVINFO set, SP_DEVINFO_DATA *info)
+static wchar_t *read_parameter(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid,
+                               const wchar_t *value_name)
 {
-    wchar_t *path = vdisk_property_read_text(set, info, VIRTUALDISK_PID_FILE_PATH);
-    if (path != NULL)
-        return path;
-    return vdisk_property_read_value(set, info, VIRTUALDISK_VALUE_FILE_PATH);
+    wchar_t *text = vdisk_property_read_text(set, info, pid);
+    return text != NULL ? text : vdisk_property_read_value(set, info, value_name);
 }
 
 static bool append_node(struct vdisk_nodes *nodes, HDEVINFO set, SP_DEVINFO_DATA *info)
@@ -45,7 +44,10 @@ static bool append_node(struct vdisk_nodes *nodes, HDEVINFO set, SP_DEVINFO_DATA
     struct vdisk_node *node = &grown[nodes->count];
     if (!SetupDiGetDeviceInstanceIdW(set, info, node->instance, MAX_DEVICE_ID_LEN, NULL))
         return false;
-    node->nt_path = read_image_path(set, info);
+    node->nt_path =
+        read_parameter(set, info, VIRTUALDISK_PID_FILE_PATH, VIRTUALDISK_VALUE_FILE_PATH);
+    node->overlay_nt_path =
+        read_parameter(set, info, VIRTUALDISK_PID_OVERLAY, VIRTUALDISK_VALUE_OVERLAY);
     nodes->count++;
     return true;
 }
@@ -70,8 +72,10 @@ bool vdisk_nodes_find(struct vdisk_nodes *nodes)
 
 void vdisk_nodes_free(struct vdisk_nodes *nodes)
 {
-    for (size_t i = 0; i < nodes->count; i++)
+    for (size_t i = 0; i < nodes->count; i++) {
         vdisk_free(nodes->items[i].nt_path);
+        vdisk_free(nodes->items[i].overlay_nt_path);
+    }
     vdisk_free(nodes->items);
     *nodes = (struct vdisk_nodes){0};
 }

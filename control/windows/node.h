@@ -17,6 +17,7 @@ extern const GUID vdisk_control_interface;
 struct vdisk_node {
     wchar_t instance[MAX_DEVICE_ID_LEN]; /* the device's instance id */
     wchar_t *nt_path;                    /* of its image; NULL: unknown */
+    wchar_t *overlay_nt_path;            /* NULL: none */
 };
 
 struct vdisk_nodes {

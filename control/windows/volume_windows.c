@@ -1,7 +1,5 @@
 #include "volume_windows.h"
 
-#include "backend.h"
-#include "output.h"
 #include "virtualdisk/platform.h"
 
 #include <winioctl.h>
@@ -9,20 +7,12 @@
 
 #define SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 
-/* Someone may hold a file for a moment only: a search index, a virus scanner. */
-#define LOCK_ATTEMPTS       50
-#define LOCK_INTERVAL_MILLI 100
-
 static HANDLE open_device(const wchar_t *path, DWORD access)
 {
     return CreateFileW(path, access, SHARE_ALL, NULL, OPEN_EXISTING, 0, NULL);
 }
 
-/*
- * The volume with the file system that is mounted on it. The interface leads past it, to the
- * physical device, on which nothing is ever mounted.
- */
-static HANDLE open_volume(const wchar_t *kernel_name, ACCESS_MASK access)
+HANDLE vdisk_volume_open(const wchar_t *kernel_name, DWORD access)
 {
     UNICODE_STRING name;
     OBJECT_ATTRIBUTES attributes;
@@ -104,74 +94,28 @@ bool vdisk_volume_answers(const wchar_t *volume_path)
     return answers;
 }
 
-static bool lock(HANDLE device)
+bool vdisk_volume_control(const wchar_t *control_path, DWORD code, const void *input,
+                          DWORD input_bytes, void *output, DWORD output_bytes)
 {
-    DWORD got;
-    for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-        if (control(device, FSCTL_LOCK_VOLUME, NULL, 0, &got))
-            return true;
-        if (GetLastError() != ERROR_ACCESS_DENIED)
-            return false;
-        Sleep(LOCK_INTERVAL_MILLI);
+    if (control_path == NULL) {
+        SetLastError(ERROR_NOT_READY);
+        return false;
     }
-    return false;
-}
-
-/* Without a file system (raw contents, or Wine) these requests reach the driver, or nobody. */
-static bool is_raw_answer(DWORD error)
-{
-    return error == ERROR_INVALID_FUNCTION || error == ERROR_NOT_SUPPORTED ||
-           error == ERROR_INVALID_PARAMETER;
-}
-
-/* Past the file system, whose handles are of no use once it is dismounted. */
-static bool flush_image(const struct vdisk_device *device)
-{
-    HANDLE image = open_device(device->volume_path, GENERIC_READ | GENERIC_WRITE);
-    bool flushed = image != INVALID_HANDLE_VALUE && FlushFileBuffers(image);
-    if (image != INVALID_HANDLE_VALUE)
-        CloseHandle(image);
-    return flushed;
-}
-
-enum vdisk_exit vdisk_volume_dismount(const struct vdisk_device *device)
-{
-    bool read_only = (device->state.flags & VIRTUALDISK_STATE_READ_ONLY) != 0;
-    HANDLE volume =
-        open_volume(device->kernel_name, GENERIC_READ | (read_only ? 0 : GENERIC_WRITE));
-    if (volume == INVALID_HANDLE_VALUE)
-        return vdisk_backend_fail("the volume could not be opened");
-    enum vdisk_exit code = VDISK_EXIT_OK;
-    DWORD got;
-    if (!lock(volume) && !is_raw_answer(GetLastError())) {
-        vdisk_output_message("%s is in use: close the files and programs that use %s", device->path,
-                             device->letter[0] == '\0' ? "it" : device->letter);
-        code = VDISK_EXIT_BUSY;
-    } else if (!control(volume, FSCTL_DISMOUNT_VOLUME, NULL, 0, &got) &&
-               !is_raw_answer(GetLastError())) {
-        code = vdisk_backend_fail("the file system could not be dismounted");
-    } else if (!read_only && !flush_image(device)) {
-        vdisk_backend_fail("the last data could not be written to the image");
-        code = VDISK_EXIT_IO;
-    }
-    CloseHandle(volume);
-    return code;
-}
-
-bool vdisk_volume_remove(const wchar_t *control_path)
-{
     HANDLE device = open_device(control_path, GENERIC_READ | GENERIC_WRITE);
     DWORD got;
     if (device == INVALID_HANDLE_VALUE)
         return false;
-    bool asked = control(device, IOCTL_VIRTUALDISK_REMOVE, NULL, 0, &got);
+    bool done =
+        DeviceIoControl(device, code, (void *)input, input_bytes, output, output_bytes, &got, NULL);
+    DWORD error = GetLastError();
     CloseHandle(device);
-    return asked;
+    SetLastError(error);
+    return done;
 }
 
 bool vdisk_volume_exists(const wchar_t *kernel_name)
 {
-    HANDLE volume = open_volume(kernel_name, FILE_READ_ATTRIBUTES);
+    HANDLE volume = vdisk_volume_open(kernel_name, FILE_READ_ATTRIBUTES);
     if (volume == INVALID_HANDLE_VALUE)
         return false;
     CloseHandle(volume);

@@ -1,4 +1,4 @@
-/* The volume of a device: asked, flushed, dismounted. */
+/* The volume of a device, and what can be asked of it. */
 #ifndef VIRTUALDISK_CONTROL_VOLUME_H
 #define VIRTUALDISK_CONTROL_VOLUME_H
 
@@ -15,13 +15,14 @@ bool vdisk_volume_query(const wchar_t *control_path, struct virtualdisk_state *s
 bool vdisk_volume_answers(const wchar_t *volume_path);
 
 /*
- * Takes the volume from its file system: no file may be open on it (VDISK_EXIT_BUSY), everything
- * is written to the image. What goes wrong is said.
+ * The volume with the file system that is mounted on it; INVALID_HANDLE_VALUE, with GetLastError.
+ * The interface leads past it, to the physical device, on which nothing is ever mounted.
  */
-enum vdisk_exit vdisk_volume_dismount(const struct vdisk_device *device);
+HANDLE vdisk_volume_open(const wchar_t *kernel_name, DWORD access);
 
-/* Asks the driver to take its device away. */
-bool vdisk_volume_remove(const wchar_t *control_path);
+/* A request of the control interface, which may be NULL. False, with GetLastError: it failed. */
+bool vdisk_volume_control(const wchar_t *control_path, DWORD code, const void *input,
+                          DWORD input_bytes, void *output, DWORD output_bytes);
 
 /* Is there still a device of this name ("\Device\VirtualDisk-0")? */
 bool vdisk_volume_exists(const wchar_t *kernel_name);

@@ -14,3 +14,8 @@ vdisk snapshot
 vdisk snapshot jump a.img x
 vdisk convert a b --progress loud
 vdisk create a.img 1M --format nonsense
+vdisk stats Q:
+vdisk set Q: --read-only
+vdisk flush Q:
+vdisk reconnect Q:
+vdisk close Q:

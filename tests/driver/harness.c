@@ -8,7 +8,8 @@
 #define CONTROL_LIMIT 60000 /* milliseconds */
 
 static const struct test_case *const tables[] = {
-    ioctl_cases, transfer_cases, lifetime_cases, refusal_cases, format_cases, fuzz_cases,
+    ioctl_cases, transfer_cases, lifetime_cases, refusal_cases,    format_cases,
+    fuzz_cases,  close_cases,    change_cases,   statistics_cases,
 };
 
 static jmp_buf failed;
@@ -67,6 +68,22 @@ static void collect_output(HANDLE file, char *text)
     CloseHandle(file);
 }
 
+static void write_command(wchar_t *command, const wchar_t *format, va_list arguments)
+{
+    int used = _snwprintf(command, PATH_CHARS, L"\"%ls\" ", control_program);
+
+    _vsnwprintf(command + used, PATH_CHARS * 2, format, arguments);
+}
+
+void control_command(wchar_t *command, const wchar_t *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_command(command, format, arguments);
+    va_end(arguments);
+}
+
 /* Output goes to files: a service that the program starts would keep a pipe open for ever. */
 void run_control(struct outcome *outcome, const wchar_t *format, ...)
 {
@@ -74,10 +91,9 @@ void run_control(struct outcome *outcome, const wchar_t *format, ...)
     STARTUPINFOW startup = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES};
     PROCESS_INFORMATION process;
     va_list arguments;
-    int used = _snwprintf(command, PATH_CHARS, L"\"%ls\" ", control_program);
 
     va_start(arguments, format);
-    _vsnwprintf(command + used, PATH_CHARS * 2, format, arguments);
+    write_command(command, format, arguments);
     va_end(arguments);
     startup.hStdInput = INVALID_HANDLE_VALUE;
     startup.hStdOutput = output_file(L"control.out");
@@ -144,7 +160,7 @@ void close_everything(void)
 {
     struct outcome outcome;
 
-    run_control(&outcome, L"close --all");
+    run_control(&outcome, L"close --all --force");
 }
 
 DWORD transfer(HANDLE handle, bool write, uint64_t offset_bytes, void *buffer, DWORD length_bytes,

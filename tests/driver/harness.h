@@ -27,6 +27,9 @@ extern const struct test_case lifetime_cases[];
 extern const struct test_case refusal_cases[];
 extern const struct test_case format_cases[];
 extern const struct test_case fuzz_cases[];
+extern const struct test_case close_cases[];
+extern const struct test_case change_cases[];
+extern const struct test_case statistics_cases[];
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...);
 
@@ -59,6 +62,9 @@ struct outcome {
 
 /* Runs the control utility; `arguments` is a command line without the program. */
 void run_control(struct outcome *outcome, const wchar_t *format, ...);
+
+/* The command line that run_control would run, for those who run it themselves. */
+void control_command(wchar_t command[PATH_CHARS * 3], const wchar_t *format, ...);
 
 /* A volume that is open. */
 struct volume {

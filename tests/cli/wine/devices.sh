@@ -3,7 +3,14 @@
 known()
 {
     sed -e 's/Z:\\.*\\\([^\\]*\)$/FOLDER\\\1/' -e 's/"Z:.*\\/"FOLDER\\/' \
-        -e 's/root#virtualdisk#[0-9a-f]*#/root#virtualdisk#ID#/'
+        -e 's/"used": [0-9]*/"used": N/' -e 's/root#virtualdisk#[0-9a-f]*#/root#virtualdisk#ID#/'
+}
+
+# What the file occupies is the host's affair.
+list()
+{
+    vdisk list | known |
+        sed -e 's/  */ /g' -e 's/\([QS]: .* [KM]iB\) [0-9.]* [KM]*\(iB\|bytes\) /\1 USED /'
 }
 
 vdisk close --all >/dev/null
@@ -11,7 +18,7 @@ vdisk list
 vdisk open disk.img 2 --letter Q: | known
 stat -c '%n %s' disk.img
 vdisk open ./DISK.IMG | known
-vdisk list | known
+list
 vdisk open disk.img --json | known
 vdisk open second.img 512K --letter Q: | known
 ls -A
@@ -29,7 +36,7 @@ vdisk close disk.img --all
 vdisk close q: | known
 vdisk close disk.img
 rm second.img
-vdisk list | known
+list
 vdisk close second.img --json | known
 vdisk close --all
 vdisk close --all --json

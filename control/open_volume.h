@@ -1,0 +1,13 @@
+/* What image commands must know of images that are open as volumes; windows/ and linux/ tell. */
+#ifndef VIRTUALDISK_CONTROL_OPEN_VOLUME_H
+#define VIRTUALDISK_CONTROL_OPEN_VOLUME_H
+
+#include "command.h"
+
+/*
+ * When the operand of `resize` names a volume, or an image that is open as one: resizes that, and
+ * gives the exit code. False: it is an image like any other.
+ */
+bool vdisk_open_volume_resize(const struct vdisk_arguments *arguments, enum vdisk_exit *code);
+
+#endif
