@@ -86,14 +86,10 @@ bool vdisk_open_volume_resize(const struct vdisk_arguments *arguments, enum vdis
     const char *operand = arguments->operands[0];
     char letter;
     bool by_letter = vdisk_letter_parse(operand, false, &letter);
-    *code = vdisk_devices_enter();
-    if (*code != VDISK_EXIT_OK)
-        return true;
     *code = vdisk_selection_find(operand, !by_letter, &selection);
     bool found = *code == VDISK_EXIT_OK && vdisk_device_is_working(selection.items[0]);
     if (found)
         *code = resize(arguments, selection.items[0]);
     vdisk_selection_free(&selection);
-    vdisk_devices_leave();
     return found || by_letter;
 }

@@ -76,9 +76,10 @@ enum vdisk_exit vdisk_selection_find_working(const char *operand, struct vdisk_s
         const struct vdisk_device *device = selection->items[i];
         if (vdisk_device_is_working(device))
             continue;
-        vdisk_output_message("%s does not work%s%s", device->path,
-                             device->problem == NULL ? "" : ": ",
-                             device->problem == NULL ? "" : device->problem);
+        if (device->problem != NULL) /* which names it */
+            vdisk_output_message("%s", device->problem);
+        else
+            vdisk_output_message("%s does not answer", device->path);
         code = VDISK_EXIT_UNAVAILABLE;
     }
     return code;

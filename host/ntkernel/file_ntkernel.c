@@ -416,7 +416,7 @@ enum vdisk_status vdisk_file_ntkernel_open(const UNICODE_STRING *path, bool read
     }
     native = open_readable_or_writable(path, &read_only, &self->handle);
     status = NT_SUCCESS(native) ? finish_open(self, read_only, error)
-                                : fail(self, native, VDISK_NO_OFFSET, "opening failed", error);
+                                : fail(self, native, VDISK_NO_OFFSET, NULL, error);
     if (status != VDISK_OK)
         goto failed;
     *file = &self->file;
