@@ -6,6 +6,7 @@
 #include "volume_windows.h"
 #include "virtualdisk/platform.h"
 
+#include <stdio.h>
 #include <winioctl.h>
 
 #define INTERVAL_MILLI 100
@@ -88,10 +89,14 @@ void vdisk_volume_lock_print_holders(const struct vdisk_volume_lock *lock)
 {
     const struct vdisk_device *device = lock->device;
     char *holders = vdisk_holders_text(&lock->holders);
+    char which[32] = "";
+    if (device->state.partition_number != 0)
+        snprintf(which, sizeof(which), ", partition %" PRIu32 ",", device->state.partition_number);
     if (holders != NULL)
-        vdisk_output_message("%s is in use by %s", device->path, holders);
+        vdisk_output_message("%s%s is in use by %s", device->path, which, holders);
     else
-        vdisk_output_message("%s is in use: close the files and programs that use %s", device->path,
+        vdisk_output_message("%s%s is in use: close the files and programs that use %s",
+                             device->path, which,
                              device->letter[0] == '\0' ? "it" : device->letter);
     vdisk_free(holders);
 }
