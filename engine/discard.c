@@ -1,6 +1,7 @@
 #include "engine/discard.h"
 
-#define LOOK_BYTES ((size_t)4096) /* zeros are looked for in pieces of this size */
+#define LOOK_BYTES ((size_t)4096)        /* zeros are looked for in pieces of this size */
+#define JOIN_BYTES ((uint64_t)256 << 20) /* of one hole, for as long as the lock is held */
 
 void vdisk_discard_settle(struct vdisk_image *image)
 {
@@ -51,17 +52,23 @@ static enum vdisk_status skip_empty(struct vdisk_image *image, uint64_t offset_b
     return status;
 }
 
+/* May the extent become a hole as it is? What a snapshot shares may not. */
+static bool is_own_data(const struct vdisk_extent *extent)
+{
+    return extent->kind == VDISK_EXTENT_DATA && !extent->shared;
+}
+
 /* Joins what follows a data extent as long as the file goes on: one hole instead of many. */
 static void join_data(struct vdisk_image *image, uint64_t offset_bytes, uint64_t length_bytes,
                       struct vdisk_extent *run)
 {
     struct vdisk_extent next;
 
-    while (run->length_bytes < length_bytes) {
+    while (run->length_bytes < vdisk_min_u64(length_bytes, JOIN_BYTES)) {
         if (vdisk_image_map_own(image, offset_bytes + run->length_bytes,
                                 length_bytes - run->length_bytes, &next, NULL) != VDISK_OK)
             return; /* the next step will say so */
-        if (next.kind != VDISK_EXTENT_DATA || next.file != run->file ||
+        if (!is_own_data(&next) || next.file != run->file ||
             next.file_offset_bytes != run->file_offset_bytes + run->length_bytes)
             return;
         run->length_bytes += next.length_bytes;
@@ -79,13 +86,15 @@ static enum vdisk_status punch_some(struct vdisk_image *image, uint64_t offset_b
 
     if (status != VDISK_OK)
         return status;
-    if (extent.kind == VDISK_EXTENT_DATA)
+    if (is_own_data(&extent)) {
         join_data(image, offset_bytes, length_bytes, &extent);
-    *done_bytes = extent.length_bytes;
-    if (extent.kind == VDISK_EXTENT_DATA)
+        *done_bytes = extent.length_bytes;
         return vdisk_file_discard(extent.file, extent.file_offset_bytes, extent.length_bytes,
                                   error);
-    if (extent.kind != VDISK_EXTENT_UNALLOCATED || !image->has_parent)
+    }
+    *done_bytes = extent.length_bytes;
+    if (extent.kind == VDISK_EXTENT_ZERO ||
+        (extent.kind == VDISK_EXTENT_UNALLOCATED && !image->has_parent))
         return VDISK_OK;
     return image->format->zero(image, offset_bytes, extent.length_bytes, done_bytes, error);
 }
@@ -149,8 +158,7 @@ static bool is_zero(const unsigned char *bytes, size_t length)
            memcmp(bytes, bytes + sizeof zeros, length - sizeof zeros) == 0;
 }
 
-/* How many bytes from the beginning are all zeros, or have none to speak of; the disk is looked at
-   in pieces that begin at multiples of their size. */
+/* How far zeros reach, or what is none: in pieces that begin at multiples of their size. */
 static size_t find_run(uint64_t offset_bytes, const unsigned char *buffer, size_t length_bytes,
                        size_t piece_bytes, bool *zero)
 {

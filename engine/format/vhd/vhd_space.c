@@ -180,26 +180,30 @@ static bool are_adjacent(const struct vhd_state *state, uint32_t sector, uint32_
            (next == end || !vhd_layout_has_area(vhd_layout(state), end, next - end));
 }
 
-/* A host that knows no holes keeps the space, which is no failure. */
+/* Whole units only: of others the host would write zeros. One that knows no holes keeps all. */
 static enum vdisk_status punch_places(struct vdisk_image *image, const struct places *places,
                                       struct vdisk_error *error)
 {
     const struct vhd_state *state = image->state;
+    const uint32_t unit = vdisk_image_punch_unit(image->file, false);
     enum vdisk_status status = VDISK_OK;
     uint32_t last;
 
-    if (vdisk_image_punch_unit(image->file, false) == 0)
+    if (unit == 0)
         return VDISK_OK;
     for (uint32_t first = 0; first < places->count && status == VDISK_OK; first = last + 1) {
-        const uint64_t start = (uint64_t)places->sectors[first] * VDISK_SECTOR_BYTES;
+        uint64_t start = (uint64_t)places->sectors[first] * VDISK_SECTOR_BYTES;
+        uint64_t end;
 
         last = first;
         while (last + 1 < places->count &&
                are_adjacent(state, places->sectors[last], places->sectors[last + 1]))
             last++;
-        status = vdisk_file_punch(
-            image->file, start,
-            (uint64_t)places->sectors[last] * VDISK_SECTOR_BYTES + vhd_pitch(state) - start, error);
+        end = (uint64_t)places->sectors[last] * VDISK_SECTOR_BYTES + vhd_pitch(state);
+        start = vdisk_div_up(start, unit) * unit;
+        end = vdisk_align_down(end, unit);
+        if (start < end)
+            status = vdisk_file_punch(image->file, start, end - start, error);
     }
     return status == VDISK_UNSUPPORTED ? VDISK_OK : status;
 }
