@@ -34,24 +34,48 @@ const struct vdisk_option_description vdisk_options[VDISK_OPTION_COUNT] = {
     [VDISK_OPTION_DETECT_ZEROES] = {"detect-zeroes", NULL,
                                     "zeros that are written take no space where they need not"},
     [VDISK_OPTION_WAIT] = {"wait", "SECONDS", "how long to wait while it is in use (5)"},
-    [VDISK_OPTION_FORCE] = {"force", NULL, "close it also while files are open"},
+    [VDISK_OPTION_FORCE] = {"force", NULL,
+                            "close: also while files are open; open: format what is not empty"},
     [VDISK_OPTION_DISCARD] = {"discard", NULL, "delete the overlay, and all that was written"},
     [VDISK_OPTION_COMMIT] = {"commit", NULL, "write the overlay into the image, and delete it"},
     [VDISK_OPTION_WATCH] = {"watch", NULL, "show what is done in every interval, until Ctrl-C"},
     [VDISK_OPTION_READ_WRITE] = {"read-write", NULL, "allow writes to the volume"},
+    [VDISK_OPTION_PARTITION] = {"partition", "N", "only the partition of this number"},
+    [VDISK_OPTION_WHOLE] = {"whole", NULL, "the disk as it is, whatever its partitions"},
+    [VDISK_OPTION_OVERLAY] = {"overlay", "O",
+                              "write into the file O, or 'memory', or 'memory:LIMIT', instead"},
+    [VDISK_OPTION_RAM] = {"ram", "WHAT", "a disk in memory: of this size, or loaded from a file"},
+    [VDISK_OPTION_MOUNT] = {"mount", "FOLDER", "no letter: show the volume in this empty folder"},
+    [VDISK_OPTION_NO_LETTER] = {"no-letter", NULL, "give it no letter"},
+    [VDISK_OPTION_FORMAT_AS] = {"format-as", "KIND", "put a file system on it: fat, exfat or ntfs"},
+    [VDISK_OPTION_PERSISTENT] = {"persistent", NULL, "open it again whenever the system starts"},
+    [VDISK_OPTION_ACCESS] = {"access", "WHO", "of the raw volume: admins, everyone, or SDDL"},
+    [VDISK_OPTION_SAFE] = {"safe", NULL, "check the image first; read-only, no letter"},
 };
 
 static const struct vdisk_command commands[] = {
     {
         .name = "open",
-        .usage = "<file> [<size in MB, default 100>] [--letter V:] [--read-only] [--json]",
-        .summary = "make a volume of an image; a file that does not exist is created",
+        .usage = "<file> [<size in MB, default 100>] [--letter V: | --mount FOLDER | --no-letter]\n"
+                 "       [--read-only] [--format F] [--partition N | --whole] [--sector-size N]\n"
+                 "       [--overlay O] [--format-as KIND [--label L] [--force]] [--detect-zeroes]\n"
+                 "       [--persistent] [--access WHO] [--safe] [--json]\n"
+                 "       --ram SIZE [<name>] | --ram FILE ...",
+        .summary = "make volumes of an image; a file that does not exist is created",
         .details =
             "A new file is a raw image of the given size: a number of megabytes, or a number\n"
             "with the unit K, M, G or T. The command returns when the volume can be used.\n"
-            "Opening an image that is open already says so and succeeds.\n",
-        .options = BIT(LETTER) | BIT(READ_ONLY) | BIT(JSON),
-        .operands_min = 1,
+            "Opening an image that is open already says so and succeeds.\n"
+            "\n"
+            "Of a disk with partitions every one that holds data becomes a volume; the letter is\n"
+            "that of the first. An overlay file is made where there is none: a differencing image\n"
+            "of the format that its ending names, else qcow2. It is thrown away, or written into\n"
+            "the image, by `close --discard` and `close --commit`.\n",
+        .options = BIT(LETTER) | BIT(READ_ONLY) | BIT(JSON) | BIT(FORMAT) | BIT(PARTITION) |
+                   BIT(WHOLE) | BIT(SECTOR_SIZE) | BIT(OVERLAY) | BIT(FORMAT_AS) | BIT(FS) |
+                   BIT(LABEL) | BIT(FORCE) | BIT(DETECT_ZEROES) | BIT(PERSISTENT) | BIT(ACCESS) |
+                   BIT(SAFE) | BIT(RAM) | BIT(MOUNT) | BIT(NO_LETTER),
+        .operands_min = 0,
         .operands_max = 2,
         .run = vdisk_command_open,
     },

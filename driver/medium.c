@@ -68,6 +68,7 @@ static enum vdisk_status OpenImage(VD_MEDIUM *Medium, struct vdisk_image **Image
         .read_only = ReadOnly,
         .guard_magic = (Parameters->Flags & VIRTUALDISK_FLAG_PROBED) != 0,
         .logical_sector_bytes = Parameters->SectorBytes,
+        .detect_zeroes = (Parameters->Flags & VIRTUALDISK_FLAG_DETECT_ZEROES) != 0,
     };
     struct vdisk_file *File;
     enum vdisk_status Status = vdisk_file_ntkernel_open(Path, ReadOnly, &File, Error);

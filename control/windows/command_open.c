@@ -1,266 +1,351 @@
 /* The command `open`. */
 #include "command.h"
 #include "device_windows.h"
-#include "device_path.h"
-#include "file_win32.h"
 #include "json.h"
 #include "letter.h"
+#include "open_image.h"
+#include "open_request.h"
 #include "output.h"
-#include "recording_finder.h"
-#include "size.h"
-#include "wide_win32.h"
-#include "virtualdisk/image.h"
+#include "volume_format.h"
+#include "virtualdisk/platform.h"
 
-#define MEGABYTE           (UINT64_C(1) << 20)
-#define DEFAULT_SIZE_BYTES (100 * MEGABYTE)
+#include <string.h>
 
-/* The command line, read, and the image, found out about. */
-struct open_request {
-    wchar_t *path;
-    char *display_path;
-    uint64_t new_size_bytes;
-    char letter; /* 0: any */
-    bool read_only;
-    bool created; /* the file is new: gone again when the rest fails */
-    struct vdisk_recording_finder finder;
-    struct vdisk_device_parameters parameters;
+/* One volume of the image: a partition, or the whole disk. */
+struct open_part {
+    struct virtualdisk_window window;
+    bool is_whole;
+    bool was_open;
 };
 
-static bool read_arguments(const struct vdisk_arguments *arguments, struct open_request *request)
+struct open_parts {
+    struct open_part *items;
+    size_t count;
+};
+
+static uint32_t partition_of(const struct open_part *part)
 {
-    const char *letter = arguments->options[VDISK_OPTION_LETTER];
-    if (letter != NULL && !vdisk_letter_parse(letter, true, &request->letter)) {
-        vdisk_output_message("'%s' is not a drive letter", letter);
-        return false;
-    }
-    request->read_only = vdisk_arguments_has(arguments, VDISK_OPTION_READ_ONLY);
-    request->new_size_bytes = DEFAULT_SIZE_BYTES;
-    return arguments->operand_count < 2 ||
-           vdisk_size_parse(arguments->operands[1], "the size", MEGABYTE, &request->new_size_bytes);
+    return part->is_whole ? 0 : part->window.number;
 }
 
-static enum vdisk_exit find_paths(const char *operand, struct open_request *request)
+static struct virtualdisk_window window_of(const struct vdisk_partition_table *table,
+                                           const struct vdisk_partition *partition)
 {
-    request->path = vdisk_device_path_resolve(operand);
-    request->display_path = request->path == NULL ? NULL : vdisk_device_path_display(request->path);
-    if (request->display_path != NULL)
-        return VDISK_EXIT_OK;
-    vdisk_output_message("'%s' is not a path", operand);
-    return VDISK_EXIT_USAGE;
-}
-
-static void release(struct open_request *request)
-{
-    vdisk_recording_finder_deinit(&request->finder);
-    vdisk_free(request->display_path);
-    vdisk_free(request->path);
-}
-
-static enum vdisk_status fill_new_file(struct vdisk_file *file, uint64_t size_bytes,
-                                       struct vdisk_error *error)
-{
-    const struct vdisk_create_options options = {.format = "raw", .size_bytes = size_bytes};
-    enum vdisk_status status = vdisk_file_win32_reserve(file, size_bytes, error);
-    return status == VDISK_OK ? vdisk_image_create(file, &options, error) : status;
-}
-
-/* Makes a raw image of the file that does not exist yet. */
-static enum vdisk_exit create_image(struct open_request *request)
-{
-    struct vdisk_file *file;
-    struct vdisk_error error;
-    enum vdisk_status status = vdisk_file_win32_open(request->path, request->display_path,
-                                                     VDISK_OPEN_CREATE, true, &file, &error);
-    if (status == VDISK_OK) {
-        status = fill_new_file(file, request->new_size_bytes, &error);
-        vdisk_file_close(file);
-        if (status != VDISK_OK)
-            DeleteFileW(request->path);
-    }
-    if (status != VDISK_OK)
-        return vdisk_output_failure("cannot create", request->display_path, &error);
-    request->created = true;
-    return VDISK_EXIT_OK;
-}
-
-static enum vdisk_status open_file(struct open_request *request, struct vdisk_file **file,
-                                   struct vdisk_error *error)
-{
-    enum vdisk_status status = VDISK_ACCESS;
-    if (!request->read_only)
-        status = vdisk_file_win32_open(request->path, request->display_path, VDISK_OPEN_WRITE, true,
-                                       file, error);
-    if (status != VDISK_ACCESS && status != VDISK_READ_ONLY)
-        return status;
-    /* A file that may only be read gives a volume that may only be read. */
-    request->read_only = true;
-    return vdisk_file_win32_open(request->path, request->display_path, VDISK_OPEN_READ, true, file,
-                                 error);
-}
-
-static void take_format(struct open_request *request, const char *format)
-{
-    struct vdisk_device_parameters *parameters = &request->parameters;
-    parameters->path = request->path;
-    parameters->format = format;
-    parameters->files = request->finder.files;
-    parameters->file_count = request->finder.file_count;
-    if (strcmp(format, "raw") == 0)
-        parameters->flags |= VIRTUALDISK_FLAG_PROBED;
-    if (request->read_only)
-        parameters->flags |= VIRTUALDISK_FLAG_READ_ONLY;
-}
-
-/*
- * Opens the image as the user, before the driver does as the system: rights, format and damage are
- * found out here, and the names of further files are resolved here only.
- */
-static enum vdisk_status examine(struct open_request *request, struct vdisk_error *error)
-{
-    struct vdisk_file *file;
-    enum vdisk_status status = open_file(request, &file, error);
-    if (status != VDISK_OK)
-        return status;
-    const struct vdisk_open_options options = {
-        .finder = &request->finder.finder,
-        .read_only = request->read_only,
+    struct virtualdisk_window window = {
+        .version = VIRTUALDISK_ABI_VERSION,
+        .style =
+            table->style == VDISK_PARTITION_GPT ? VIRTUALDISK_STYLE_GPT : VIRTUALDISK_STYLE_MBR,
+        .offset_bytes = partition->offset_bytes,
+        .size_bytes = partition->size_bytes,
+        .number = partition->number,
+        .mbr_signature = table->mbr_signature,
+        .mbr_type = partition->mbr_type,
+        .mbr_active = partition->mbr_active,
+        .gpt_attributes = partition->gpt_attributes,
     };
-    struct vdisk_image *image;
-    status = vdisk_image_open(file, &options, &image, error);
-    if (status != VDISK_OK)
-        return status;
-    struct vdisk_image_info *info = vdisk_alloc(sizeof(*info));
-    if (info == NULL)
-        status = vdisk_fail(error, VDISK_NO_MEMORY, NULL, NULL, VDISK_NO_OFFSET, NULL);
+    memcpy(window.disk_id, table->disk_id, sizeof(window.disk_id));
+    memcpy(window.gpt_type, partition->gpt_type, sizeof(window.gpt_type));
+    memcpy(window.gpt_id, partition->gpt_id, sizeof(window.gpt_id));
+    memcpy(window.gpt_name, partition->gpt_name, sizeof(window.gpt_name));
+    return window;
+}
+
+static enum vdisk_exit fail_partition(const struct vdisk_open_request *request)
+{
+    if (request->partition != 0)
+        vdisk_output_message("%s has no partition %" PRIu32 ": 'info' shows those it has",
+                             request->display_path, request->partition);
     else
-        status = vdisk_image_get_info(image, info, error);
-    if (status == VDISK_OK)
-        take_format(request, info->format);
-    vdisk_free(info);
-    enum vdisk_status closed = vdisk_image_close(image, status == VDISK_OK ? error : NULL);
-    return status == VDISK_OK ? closed : status;
+        vdisk_output_message("%s has no partition with data: --partition names one, --whole opens "
+                             "the disk as it is",
+                             request->display_path);
+    return VDISK_EXIT_NOT_FOUND;
 }
 
-static bool is_missing(const wchar_t *path)
+/* All partitions that hold data, the one that was named, or the disk where there are none. */
+static enum vdisk_exit choose_parts(const struct vdisk_open_request *request,
+                                    const struct vdisk_open_image *image, struct open_parts *parts)
 {
-    return GetFileAttributesW(path) == INVALID_FILE_ATTRIBUTES &&
-           GetLastError() == ERROR_FILE_NOT_FOUND;
-}
-
-static enum vdisk_exit prepare_image(struct open_request *request)
-{
-    if (!request->read_only && is_missing(request->path)) {
-        enum vdisk_exit code = create_image(request);
-        if (code != VDISK_EXIT_OK)
-            return code;
-    }
-    struct vdisk_error error;
-    if (examine(request, &error) == VDISK_OK)
+    const struct vdisk_partition_table *table = &image->table;
+    parts->items = vdisk_alloc_array((size_t)table->count + 1, sizeof(*parts->items));
+    if (parts->items == NULL)
+        return VDISK_EXIT_INTERNAL;
+    if (table->style == VDISK_PARTITION_NONE && request->partition == 0) {
+        parts->items[parts->count++].is_whole = true;
         return VDISK_EXIT_OK;
-    return vdisk_output_failure("cannot open", request->display_path, &error);
+    }
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct vdisk_partition *partition = &table->partitions[i];
+        bool wanted = request->partition == 0 ? vdisk_partition_holds_data(table, partition)
+                                              : partition->number == request->partition;
+        if (wanted)
+            parts->items[parts->count++].window = window_of(table, partition);
+    }
+    return parts->count == 0 ? fail_partition(request) : VDISK_EXIT_OK;
 }
 
-static void print_opened(const struct vdisk_arguments *arguments, const struct vdisk_device *device,
-                         bool was_open)
+static struct vdisk_device *find_part(struct vdisk_devices *devices,
+                                      const struct vdisk_open_request *request,
+                                      const struct open_part *part)
 {
-    if (!vdisk_arguments_has(arguments, VDISK_OPTION_JSON)) {
-        if (was_open)
-            vdisk_output_message("%s is open already", device->path);
-        vdisk_device_print(device);
-        return;
-    }
-    struct vdisk_json json = {0};
-    vdisk_json_begin_object(&json, NULL);
-    vdisk_json_bool(&json, "was-open", was_open);
-    vdisk_device_print_json(device, &json, "device");
-    vdisk_json_end_object(&json);
+    struct vdisk_device *device = NULL;
+    do {
+        device = vdisk_devices_find_path(devices, request->path, device);
+    } while (device != NULL && vdisk_device_is_working(device) &&
+             device->state.partition_number != partition_of(part));
+    return device;
 }
 
-/* Finds the new device again, gives it its letter, and shows it. */
-static enum vdisk_exit finish(const struct vdisk_arguments *arguments,
-                              const struct open_request *request)
+static struct vdisk_device_parameters parameters_of(const struct vdisk_open_request *request,
+                                                    const struct vdisk_open_image *image,
+                                                    const struct open_part *part, bool first)
 {
-    struct vdisk_devices devices;
-    enum vdisk_exit code = vdisk_devices_list(&devices);
-    if (code != VDISK_EXIT_OK)
-        return code;
-    struct vdisk_device *device = vdisk_devices_find_path(&devices, request->path, NULL);
-    if (device == NULL || !vdisk_device_is_working(device)) {
-        vdisk_output_message("%s: the volume vanished again", request->display_path);
-        code = VDISK_EXIT_FAILED;
-    } else {
-        code = vdisk_letter_assign(device, request->letter);
-        if (code != VDISK_EXIT_OK)
-            vdisk_device_remove(device);
-    }
-    if (code == VDISK_EXIT_OK)
-        print_opened(arguments, device, false);
-    vdisk_devices_free(&devices);
+    struct vdisk_device_parameters parameters = {
+        .path = request->path,
+        .format = image->format,
+        .flags = request->flags,
+        .files = image->finder.files,
+        .file_count = image->finder.file_count,
+        .window = part->is_whole ? NULL : &part->window,
+        .overlay = request->overlay_path,
+        .overlay_format = image->overlay_format,
+        .memory_bytes = request->memory_bytes,
+        .sector_bytes = request->sector_bytes,
+        .letter = first ? request->letter : 0,
+        .access = request->access,
+    };
+    if (image->format != NULL && strcmp(image->format, "raw") == 0 && image->probed)
+        parameters.flags |= VIRTUALDISK_FLAG_PROBED;
+    if (image->read_only)
+        parameters.flags |= VIRTUALDISK_FLAG_READ_ONLY;
+    return parameters;
+}
+
+/* The place where the volume is seen, and its file system. */
+static enum vdisk_exit finish_part(const struct vdisk_open_request *request,
+                                   const struct vdisk_open_image *image,
+                                   struct vdisk_device *device, const struct open_part *part,
+                                   bool first)
+{
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    if (!request->no_letter)
+        code = vdisk_letter_assign(device, first ? request->letter : 0);
+    if (code == VDISK_EXIT_OK && request->filesystem != NULL && !part->was_open)
+        code = vdisk_volume_format(device, request->filesystem, request->label,
+                                   image->image_is_new || request->empty_ram || request->reformat);
+    if (code == VDISK_EXIT_OK && request->mount != NULL)
+        code = vdisk_letter_mount(device, request->mount);
     return code;
 }
 
-/* A volume that came back when the system started may have lost its letter. */
-static enum vdisk_exit show_open(const struct vdisk_arguments *arguments,
-                                 const struct open_request *request, struct vdisk_device *device)
+static void print_text(const struct vdisk_device *const *devices, size_t count, bool was_open)
 {
-    if (request->read_only && (device->state.flags & VIRTUALDISK_STATE_READ_ONLY) == 0) {
-        vdisk_output_message("%s is open already, and may be written to: close it first",
-                             device->path);
-        return VDISK_EXIT_BUSY;
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            vdisk_output_text("\n");
+        if (was_open)
+            vdisk_output_message("%s is open already", devices[i]->path);
+        vdisk_device_print(devices[i]);
     }
-    enum vdisk_exit code = vdisk_letter_assign(device, request->letter);
+}
+
+/* "device" is the first one; "devices", where there are several, are all. */
+static void print_json(const struct vdisk_device *const *devices, size_t count, bool was_open)
+{
+    struct vdisk_json json = {0};
+    vdisk_json_begin_object(&json, NULL);
+    vdisk_json_bool(&json, "was-open", was_open);
+    vdisk_device_print_json(devices[0], &json, "device");
+    if (count > 1) {
+        vdisk_json_begin_array(&json, "devices");
+        for (size_t i = 0; i < count; i++)
+            vdisk_device_print_json(devices[i], &json, NULL);
+        vdisk_json_end_array(&json);
+    }
+    vdisk_json_end_object(&json);
+}
+
+/* Finds the volumes again, finishes and shows them. */
+static enum vdisk_exit finish(const struct vdisk_arguments *arguments,
+                              const struct vdisk_open_request *request,
+                              const struct vdisk_open_image *image, const struct open_parts *parts)
+{
+    const struct vdisk_device **shown = vdisk_alloc_array(parts->count, sizeof(*shown));
+    struct vdisk_devices devices;
+    bool was_open = true;
+    enum vdisk_exit code = shown == NULL ? VDISK_EXIT_INTERNAL : vdisk_devices_list(&devices);
+    if (code != VDISK_EXIT_OK) {
+        vdisk_free(shown);
+        return code;
+    }
+    for (size_t i = 0; i < parts->count && code == VDISK_EXIT_OK; i++) {
+        struct vdisk_device *device = find_part(&devices, request, &parts->items[i]);
+        shown[i] = device;
+        was_open = was_open && parts->items[i].was_open;
+        if (device != NULL && vdisk_device_is_working(device)) {
+            code = finish_part(request, image, device, &parts->items[i], i == 0);
+        } else {
+            vdisk_output_message("%s: the volume vanished again", request->display_path);
+            code = VDISK_EXIT_FAILED;
+        }
+    }
+    if (code == VDISK_EXIT_OK && vdisk_arguments_has(arguments, VDISK_OPTION_JSON))
+        print_json(shown, parts->count, was_open);
+    else if (code == VDISK_EXIT_OK)
+        print_text(shown, parts->count, was_open);
+    vdisk_devices_free(&devices);
+    vdisk_free(shown);
+    return code;
+}
+
+/* Takes away what this command has made. */
+static void undo(const struct vdisk_open_request *request, const struct open_parts *parts)
+{
+    struct vdisk_devices devices;
+    if (vdisk_devices_list(&devices) != VDISK_EXIT_OK)
+        return;
+    for (size_t i = 0; i < parts->count; i++) {
+        struct vdisk_device *device = find_part(&devices, request, &parts->items[i]);
+        if (device != NULL && !parts->items[i].was_open)
+            vdisk_device_remove(device);
+    }
+    vdisk_devices_free(&devices);
+}
+
+static enum vdisk_exit open_parts(const struct vdisk_arguments *arguments,
+                                  const struct vdisk_open_request *request,
+                                  const struct vdisk_open_image *image,
+                                  const struct open_parts *parts)
+{
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    for (size_t i = 0; i < parts->count && code == VDISK_EXIT_OK; i++) {
+        const struct vdisk_device_parameters parameters =
+            parameters_of(request, image, &parts->items[i], i == 0);
+        if (!parts->items[i].was_open)
+            code = vdisk_device_add(&parameters);
+    }
     if (code == VDISK_EXIT_OK)
-        print_opened(arguments, device, true);
+        code = finish(arguments, request, image, parts);
+    if (code != VDISK_EXIT_OK)
+        undo(request, parts);
+    return code;
+}
+
+/* What is open of the image: it was examined when that was opened, and need not be again. */
+static enum vdisk_exit show_open(const struct vdisk_arguments *arguments,
+                                 const struct vdisk_open_request *request,
+                                 struct vdisk_devices *devices)
+{
+    const struct vdisk_open_image image = {0};
+    struct open_parts parts = {.items = vdisk_alloc_array(devices->count, sizeof(*parts.items))};
+    struct vdisk_device *device = NULL;
+    enum vdisk_exit code = parts.items == NULL ? VDISK_EXIT_INTERNAL : VDISK_EXIT_OK;
+    while (code == VDISK_EXIT_OK &&
+           (device = vdisk_devices_find_path(devices, request->path, device)) != NULL) {
+        if (request->partition != 0 && device->state.partition_number != request->partition)
+            continue;
+        parts.items[parts.count++] =
+            (struct open_part){.window.number = device->state.partition_number,
+                               .is_whole = device->state.partition_number == 0,
+                               .was_open = true};
+    }
+    if (code == VDISK_EXIT_OK)
+        code = finish(arguments, request, &image, &parts);
+    vdisk_free(parts.items);
     return code;
 }
 
 static enum vdisk_exit open_new(const struct vdisk_arguments *arguments,
-                                struct open_request *request)
+                                const struct vdisk_open_request *request)
 {
+    struct vdisk_open_image image;
+    struct open_parts parts = {0};
     if (request->letter != 0 && !vdisk_letter_is_free(request->letter)) {
         vdisk_output_message("the drive letter %c: is in use", request->letter);
         return VDISK_EXIT_BUSY;
     }
-    enum vdisk_exit code = prepare_image(request);
-    if (code == VDISK_EXIT_OK)
-        code = vdisk_device_add(&request->parameters);
-    if (code == VDISK_EXIT_OK)
-        code = finish(arguments, request);
-    if (code != VDISK_EXIT_OK && request->created)
-        DeleteFileW(request->path);
+    enum vdisk_exit code = vdisk_open_image_prepare(&image, request);
+    if (code == VDISK_EXIT_OK) {
+        code = choose_parts(request, &image, &parts);
+        if (code == VDISK_EXIT_OK)
+            code = open_parts(arguments, request, &image, &parts);
+        if (code != VDISK_EXIT_OK)
+            vdisk_open_image_undo(&image, request);
+    }
+    vdisk_free(parts.items);
+    vdisk_open_image_free(&image);
+    return code;
+}
+
+/* Does what is open of the image allow what is asked for? */
+static enum vdisk_exit check_beside(const struct vdisk_open_request *request,
+                                    const struct vdisk_device *device)
+{
+    uint32_t part = device->state.partition_number;
+    bool read_only = (device->state.flags & VIRTUALDISK_STATE_READ_ONLY) != 0;
+    const char *problem = NULL;
+    if (request->read_only && !read_only)
+        problem = "may be written to";
+    else if (request->whole && part != 0)
+        problem = "by its partitions";
+    else if (request->partition != 0 && part == 0)
+        problem = "as a whole disk";
+    if (problem == NULL)
+        return VDISK_EXIT_OK;
+    vdisk_output_message("%s is open already, %s%s: close it first", device->path,
+                         request->read_only && !read_only ? "and " : "", problem);
+    return VDISK_EXIT_BUSY;
+}
+
+/* Is what is asked for open? What did not start when the system did is in the way, and removed. */
+static enum vdisk_exit look_for_open(struct vdisk_open_request *request,
+                                     struct vdisk_devices *devices, bool *is_open)
+{
+    struct vdisk_device *device = NULL;
+    bool read_only = request->read_only;
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    *is_open = false;
+    while (code == VDISK_EXIT_OK &&
+           (device = vdisk_devices_find_path(devices, request->path, device)) != NULL) {
+        if (!vdisk_device_is_working(device)) {
+            code = vdisk_device_remove(device);
+            continue;
+        }
+        code = check_beside(request, device);
+        request->beside = true;
+        read_only = read_only || (device->state.flags & VIRTUALDISK_STATE_READ_ONLY) != 0;
+        *is_open = *is_open || request->partition == 0 ||
+                   device->state.partition_number == request->partition;
+    }
+    request->read_only = read_only;
     return code;
 }
 
 static enum vdisk_exit open_or_show(const struct vdisk_arguments *arguments,
-                                    struct open_request *request)
+                                    struct vdisk_open_request *request)
 {
     struct vdisk_devices devices;
+    bool is_open;
     enum vdisk_exit code = vdisk_devices_list(&devices);
     if (code != VDISK_EXIT_OK)
         return code;
-    struct vdisk_device *device = vdisk_devices_find_path(&devices, request->path, NULL);
-    bool was_open = device != NULL && vdisk_device_is_working(device);
-    if (was_open)
-        code = show_open(arguments, request, device);
-    else if (device != NULL) /* left over: it did not start when the system did */
-        code = vdisk_device_remove(device);
+    code = look_for_open(request, &devices, &is_open);
+    if (code == VDISK_EXIT_OK && is_open)
+        code = show_open(arguments, request, &devices);
     vdisk_devices_free(&devices);
-    return was_open || code != VDISK_EXIT_OK ? code : open_new(arguments, request);
+    return code != VDISK_EXIT_OK || is_open ? code : open_new(arguments, request);
 }
 
 enum vdisk_exit vdisk_command_open(const struct vdisk_arguments *arguments)
 {
-    struct open_request request = {0};
-    if (!read_arguments(arguments, &request))
-        return VDISK_EXIT_USAGE;
-    vdisk_recording_finder_init(&request.finder);
-    enum vdisk_exit code = find_paths(arguments->operands[0], &request);
+    struct vdisk_open_request request;
+    enum vdisk_exit code = vdisk_open_request_read(&request, arguments);
     if (code == VDISK_EXIT_OK)
         code = vdisk_devices_enter();
     if (code == VDISK_EXIT_OK) {
         code = open_or_show(arguments, &request);
         vdisk_devices_leave();
     }
-    release(&request);
+    vdisk_open_request_free(&request);
     return code;
 }

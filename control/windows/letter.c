@@ -2,6 +2,7 @@
 
 #include "backend.h"
 #include "output.h"
+#include "wide_win32.h"
 #include "virtualdisk/platform.h"
 
 #include <stdio.h>
@@ -159,6 +160,42 @@ enum vdisk_exit vdisk_letter_assign(struct vdisk_device *device, char wanted)
         return vdisk_backend_fail("the drive letter could not be assigned");
     snprintf(device->letter, sizeof(device->letter), "%c:", letter);
     return VDISK_EXIT_OK;
+}
+
+/* The folder with its separator at the end, as the mount manager wants it; vdisk_free. */
+static wchar_t *mount_point_of(const char *folder)
+{
+    wchar_t *path = vdisk_wide_path(folder);
+    size_t length = path == NULL ? 0 : wcslen(path);
+    wchar_t *point = path == NULL ? NULL : vdisk_alloc_array(length + 2, sizeof(*point));
+    if (point != NULL) {
+        memcpy(point, path, length * sizeof(*point));
+        if (length != 0 && point[length - 1] != L'\\')
+            point[length] = L'\\';
+    }
+    vdisk_free(path);
+    return point;
+}
+
+enum vdisk_exit vdisk_letter_mount(const struct vdisk_device *device, const char *folder)
+{
+    wchar_t volume_name[VDISK_VOLUME_NAME_CHARS], mounted[VDISK_VOLUME_NAME_CHARS];
+    wchar_t *point = mount_point_of(folder);
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    if (point == NULL)
+        return VDISK_EXIT_INTERNAL;
+    if (!vdisk_letter_volume_name(device->volume_path, volume_name)) {
+        vdisk_output_message("this system has no mount manager: %s cannot be a mount point",
+                             folder);
+        code = VDISK_EXIT_UNAVAILABLE;
+    } else if ((!GetVolumeNameForVolumeMountPointW(point, mounted, VDISK_VOLUME_NAME_CHARS) ||
+                _wcsicmp(mounted, volume_name) != 0) &&
+               !SetVolumeMountPointW(point, volume_name)) {
+        vdisk_output_message("%s must be an empty folder on an NTFS volume", folder);
+        code = vdisk_backend_fail("the volume could not be mounted there");
+    }
+    vdisk_free(point);
+    return code;
 }
 
 void vdisk_letter_release(const struct vdisk_device *device)

@@ -18,6 +18,9 @@ char vdisk_letter_find(const wchar_t *kernel_name);
  */
 enum vdisk_exit vdisk_letter_assign(struct vdisk_device *device, char wanted);
 
+/* Mounts the volume in an empty folder. Says what goes wrong. */
+enum vdisk_exit vdisk_letter_mount(const struct vdisk_device *device, const char *folder);
+
 /* Removes a link of our own; a letter of the mount manager goes with the volume. */
 void vdisk_letter_release(const struct vdisk_device *device);
 

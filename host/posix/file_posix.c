@@ -285,6 +285,7 @@ static const int open_flags[] = {
     [VDISK_OPEN_READ] = O_RDONLY,
     [VDISK_OPEN_WRITE] = O_RDWR,
     [VDISK_OPEN_CREATE] = O_RDWR | O_CREAT | O_EXCL,
+    [VDISK_OPEN_BESIDE] = O_RDONLY,
 };
 
 static enum vdisk_status check_kind(int descriptor, const char *path, struct vdisk_error *error)
@@ -302,8 +303,10 @@ static enum vdisk_status check_kind(int descriptor, const char *path, struct vdi
 static enum vdisk_status lock_descriptor(int descriptor, enum vdisk_open_mode mode,
                                          const char *path, struct vdisk_error *error)
 {
-    const int operation = mode == VDISK_OPEN_READ ? LOCK_SH : LOCK_EX;
+    const int operation = vdisk_open_mode_writes(mode) ? LOCK_EX : LOCK_SH;
 
+    if (mode == VDISK_OPEN_BESIDE)
+        return VDISK_OK;
     if (flock(descriptor, operation | LOCK_NB) == 0 || errno == EOPNOTSUPP || errno == ENOLCK)
         return VDISK_OK;
     return fail_errno(path, VDISK_NO_OFFSET, error);
@@ -351,7 +354,7 @@ enum vdisk_status vdisk_file_posix_open(const char *path, enum vdisk_open_mode m
     if (status == VDISK_OK)
         status = lock_descriptor(descriptor, mode, path, error);
     if (status == VDISK_OK)
-        status = wrap_descriptor(descriptor, path, mode == VDISK_OPEN_READ, file, error);
+        status = wrap_descriptor(descriptor, path, !vdisk_open_mode_writes(mode), file, error);
     if (status != VDISK_OK)
         close(descriptor);
     return status;

@@ -321,18 +321,21 @@ enum vdisk_status vdisk_file_win32_open(const wchar_t *path, const char *name,
                                         enum vdisk_open_mode mode, bool follow_links,
                                         struct vdisk_file **file, struct vdisk_error *error)
 {
-    const DWORD access = mode == VDISK_OPEN_READ ? GENERIC_READ : GENERIC_READ | GENERIC_WRITE;
+    const bool writes = vdisk_open_mode_writes(mode);
+    const DWORD access = writes ? GENERIC_READ | GENERIC_WRITE : GENERIC_READ;
+    const DWORD share =
+        mode == VDISK_OPEN_BESIDE ? FILE_SHARE_READ | FILE_SHARE_WRITE : FILE_SHARE_READ;
     const DWORD disposition = mode == VDISK_OPEN_CREATE ? CREATE_NEW : OPEN_EXISTING;
     const DWORD flags = follow_links ? 0 : FILE_FLAG_OPEN_REPARSE_POINT;
-    const HANDLE handle = CreateFileW(path, access, FILE_SHARE_READ, NULL, disposition,
-                                      FILE_ATTRIBUTE_NORMAL | flags, NULL);
+    const HANDLE handle =
+        CreateFileW(path, access, share, NULL, disposition, FILE_ATTRIBUTE_NORMAL | flags, NULL);
     enum vdisk_status status;
 
     if (handle == INVALID_HANDLE_VALUE)
         return fail_open(path, name, error);
     status = check_kind(handle, name, follow_links, error);
     if (status == VDISK_OK)
-        status = wrap_handle(handle, path, name, mode == VDISK_OPEN_READ, file, error);
+        status = wrap_handle(handle, path, name, !writes, file, error);
     if (status != VDISK_OK) {
         CloseHandle(handle);
         return status;

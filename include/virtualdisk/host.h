@@ -12,9 +12,15 @@
 
 enum vdisk_open_mode {
     VDISK_OPEN_READ,
-    VDISK_OPEN_WRITE, /* read and write an existing file */
-    VDISK_OPEN_CREATE /* a new, empty file to read and write; VDISK_EXISTS when there is one */
+    VDISK_OPEN_WRITE,  /* read and write an existing file */
+    VDISK_OPEN_CREATE, /* a new, empty file to read and write; VDISK_EXISTS when there is one */
+    VDISK_OPEN_BESIDE  /* read, beside someone who may be writing: what is read may be stale */
 };
+
+static inline bool vdisk_open_mode_writes(enum vdisk_open_mode mode)
+{
+    return mode == VDISK_OPEN_WRITE || mode == VDISK_OPEN_CREATE;
+}
 
 /*
  * Opens a regular file. A writer excludes other writers, and readers exclude writers: VDISK_BUSY.

@@ -1,0 +1,247 @@
+#include "open_image.h"
+
+#include "device_path.h"
+#include "file_win32.h"
+#include "image_file.h"
+#include "output.h"
+#include "target.h"
+#include "virtualdisk/image.h"
+#include "virtualdisk/platform.h"
+
+#include <windows.h>
+
+#include <string.h>
+
+static bool is_missing(const wchar_t *path)
+{
+    return GetFileAttributesW(path) == INVALID_FILE_ATTRIBUTES &&
+           GetLastError() == ERROR_FILE_NOT_FOUND;
+}
+
+static enum vdisk_status fill_new_file(struct vdisk_file *file, uint64_t size_bytes,
+                                       struct vdisk_error *error)
+{
+    const struct vdisk_create_options options = {.format = "raw", .size_bytes = size_bytes};
+    enum vdisk_status status = vdisk_file_win32_reserve(file, size_bytes, error);
+    return status == VDISK_OK ? vdisk_image_create(file, &options, error) : status;
+}
+
+/* Makes a raw image of the file that does not exist yet. */
+static enum vdisk_exit create_image(struct vdisk_open_image *image,
+                                    const struct vdisk_open_request *request)
+{
+    struct vdisk_file *file;
+    struct vdisk_error error;
+    enum vdisk_status status = vdisk_file_win32_open(request->path, request->display_path,
+                                                     VDISK_OPEN_CREATE, true, &file, &error);
+    if (status == VDISK_OK) {
+        status = fill_new_file(file, request->new_size_bytes, &error);
+        vdisk_file_close(file);
+        if (status != VDISK_OK)
+            DeleteFileW(request->path);
+    }
+    if (status != VDISK_OK)
+        return vdisk_output_failure("cannot create", request->display_path, &error);
+    image->image_is_new = true;
+    return VDISK_EXIT_OK;
+}
+
+/* A differencing image over the image; the ending of its name says of which format. */
+static enum vdisk_exit create_overlay(struct vdisk_open_image *image,
+                                      const struct vdisk_open_request *request,
+                                      struct vdisk_image *parent)
+{
+    struct vdisk_parent_paths names;
+    struct vdisk_target target;
+    const char *path = request->overlay_display;
+    const char *format = vdisk_image_file_choose_format(NULL, path);
+    if (strcmp(format, "raw") == 0)
+        format = "qcow2";
+    enum vdisk_exit code = vdisk_parent_paths_find(path, request->display_path, &names);
+    if (code != VDISK_EXIT_OK)
+        return code;
+    struct vdisk_create_options options = {
+        .format = format,
+        .parent = parent,
+        .parent_name = names.relative == NULL ? names.absolute : names.relative,
+        .parent_absolute_name = names.absolute,
+    };
+    code = vdisk_target_begin(&target, path, false);
+    if (code == VDISK_EXIT_OK) {
+        code = vdisk_target_create(&target, &options);
+        code = vdisk_target_end(&target, code);
+    }
+    vdisk_parent_paths_free(&names);
+    image->overlay_is_new = code == VDISK_EXIT_OK;
+    return code;
+}
+
+/* A file that may only be read gives a volume that may only be read. */
+static enum vdisk_status open_file(const struct vdisk_open_request *request, bool *read_only,
+                                   struct vdisk_file **file, struct vdisk_error *error)
+{
+    const wchar_t *path = request->path;
+    const char *name = request->display_path;
+    enum vdisk_status status = VDISK_ACCESS;
+    if (request->beside)
+        return vdisk_file_win32_open(path, name, VDISK_OPEN_BESIDE, true, file, error);
+    if (!*read_only)
+        status = vdisk_file_win32_open(path, name, VDISK_OPEN_WRITE, true, file, error);
+    if (status != VDISK_ACCESS && status != VDISK_READ_ONLY)
+        return status;
+    *read_only = true;
+    return vdisk_file_win32_open(path, name, VDISK_OPEN_READ, true, file, error);
+}
+
+static enum vdisk_status open_image(struct vdisk_open_image *image,
+                                    const struct vdisk_open_request *request, bool *read_only,
+                                    struct vdisk_image **opened, struct vdisk_error *error)
+{
+    struct vdisk_file *file;
+    enum vdisk_status status = open_file(request, read_only, &file, error);
+    if (status != VDISK_OK)
+        return status;
+    const struct vdisk_open_options options = {
+        .format = request->format,
+        .finder = &image->finder.finder,
+        .read_only = *read_only || request->beside,
+        .logical_sector_bytes = request->sector_bytes,
+    };
+    return vdisk_image_open(file, &options, opened, error);
+}
+
+static enum vdisk_status get_format(struct vdisk_image *opened, const char **format,
+                                    struct vdisk_error *error)
+{
+    struct vdisk_image_info *info = vdisk_alloc(sizeof(*info));
+    if (info == NULL)
+        return vdisk_fail(error, VDISK_NO_MEMORY, NULL, NULL, VDISK_NO_OFFSET, NULL);
+    enum vdisk_status status = vdisk_image_get_info(opened, info, error);
+    *format = info->format;
+    vdisk_free(info);
+    return status;
+}
+
+/* A table that is damaged is an error, unless the disk is wanted as it is. */
+static enum vdisk_status look_inside(struct vdisk_open_image *image,
+                                     const struct vdisk_open_request *request,
+                                     struct vdisk_disk *disk, struct vdisk_error *error)
+{
+    image->optical = disk->optical;
+    if (request->whole || disk->optical)
+        return VDISK_OK;
+    return vdisk_partitions_read(disk, &image->table, error);
+}
+
+static enum vdisk_exit check_image(struct vdisk_image *opened, const char *path)
+{
+    struct vdisk_check check = {0};
+    struct vdisk_error error;
+    enum vdisk_status status = vdisk_image_check(opened, &check, &error);
+    if (status == VDISK_UNSUPPORTED) /* there is nothing in this format that could be wrong */
+        return VDISK_EXIT_OK;
+    if (status != VDISK_OK)
+        return vdisk_output_failure("cannot check", path, &error);
+    if (check.corruption_count == 0)
+        return VDISK_EXIT_OK;
+    vdisk_output_message("%s is damaged in %" PRIu64 " places: try '" VDISK_PROGRAM_NAME " check'",
+                         path, check.corruption_count);
+    return VDISK_EXIT_CORRUPT;
+}
+
+/* The image alone. With an overlay or a memory over it, it is only read. */
+static enum vdisk_exit examine_image(struct vdisk_open_image *image,
+                                     const struct vdisk_open_request *request)
+{
+    const uint32_t only_read = VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM;
+    bool untouched = request->overlay == VDISK_OVERLAY_FILE || (request->flags & only_read) != 0;
+    bool read_only = request->read_only || untouched;
+    struct vdisk_image *opened = NULL;
+    struct vdisk_error error;
+    enum vdisk_status status = open_image(image, request, &read_only, &opened, &error);
+    if (status != VDISK_OK)
+        return vdisk_output_failure("cannot open", request->display_path, &error);
+    image->read_only = untouched ? request->read_only : read_only;
+    image->probed = request->format == NULL;
+    status = get_format(opened, &image->format, &error);
+    if (status == VDISK_OK)
+        status = look_inside(image, request, vdisk_image_disk(opened), &error);
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    if (status != VDISK_OK)
+        code = vdisk_output_failure("cannot open", request->display_path, &error);
+    if (status == VDISK_CORRUPT || status == VDISK_UNSUPPORTED)
+        vdisk_output_message("--whole opens the disk as it is");
+    if (code == VDISK_EXIT_OK && request->checked_first)
+        code = check_image(opened, request->display_path);
+    if (code == VDISK_EXIT_OK && request->overlay == VDISK_OVERLAY_FILE &&
+        is_missing(request->overlay_path))
+        code = create_overlay(image, request, opened);
+    return vdisk_exit_first(code, vdisk_image_file_close(opened, request->display_path));
+}
+
+/* The overlay must lead to this image, and to no other. */
+static enum vdisk_exit examine_overlay(struct vdisk_open_image *image,
+                                       const struct vdisk_open_request *request)
+{
+    const char *path = request->overlay_display;
+    struct vdisk_file *file;
+    struct vdisk_image *opened;
+    struct vdisk_error error;
+    vdisk_recording_finder_deinit(&image->finder);
+    vdisk_recording_finder_init(&image->finder);
+    const struct vdisk_open_options options = {.finder = &image->finder.finder,
+                                               .read_only = request->beside};
+    enum vdisk_status status = vdisk_file_win32_open(
+        request->overlay_path, path, request->beside ? VDISK_OPEN_BESIDE : VDISK_OPEN_WRITE, true,
+        &file, &error);
+    if (status == VDISK_OK)
+        status = vdisk_image_open(file, &options, &opened, &error);
+    if (status != VDISK_OK)
+        return vdisk_output_failure("cannot open", path, &error);
+    status = get_format(opened, &image->overlay_format, &error);
+    enum vdisk_exit code =
+        status == VDISK_OK ? VDISK_EXIT_OK : vdisk_output_failure("cannot open", path, &error);
+    if (code == VDISK_EXIT_OK &&
+        (image->finder.file_count == 0 ||
+         !vdisk_device_path_equal(image->finder.files[0].nt_path, request->path))) {
+        vdisk_output_message("%s is no overlay of %s", path, request->display_path);
+        code = VDISK_EXIT_USAGE;
+    }
+    return vdisk_exit_first(code, vdisk_image_file_close(opened, path));
+}
+
+enum vdisk_exit vdisk_open_image_prepare(struct vdisk_open_image *image,
+                                         const struct vdisk_open_request *request)
+{
+    *image = (struct vdisk_open_image){0};
+    vdisk_recording_finder_init(&image->finder);
+    if (request->empty_ram)
+        return VDISK_EXIT_OK;
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    bool may_create = !request->read_only && request->overlay == VDISK_OVERLAY_NONE &&
+                      (request->flags & VIRTUALDISK_FLAG_RAM) == 0;
+    if (may_create && is_missing(request->path))
+        code = create_image(image, request);
+    if (code == VDISK_EXIT_OK)
+        code = examine_image(image, request);
+    if (code == VDISK_EXIT_OK && request->overlay == VDISK_OVERLAY_FILE)
+        code = examine_overlay(image, request);
+    if (code != VDISK_EXIT_OK)
+        vdisk_open_image_undo(image, request);
+    return code;
+}
+
+void vdisk_open_image_undo(const struct vdisk_open_image *image,
+                           const struct vdisk_open_request *request)
+{
+    if (image->image_is_new)
+        DeleteFileW(request->path);
+    if (image->overlay_is_new)
+        DeleteFileW(request->overlay_path);
+}
+
+void vdisk_open_image_free(struct vdisk_open_image *image)
+{
+    vdisk_recording_finder_deinit(&image->finder);
+    vdisk_partitions_free(&image->table);
+}

@@ -1,0 +1,14 @@
+/* Putting a file system on a volume: ours for FAT and exFAT, the system's for NTFS. */
+#ifndef VIRTUALDISK_CONTROL_VOLUME_FORMAT_H
+#define VIRTUALDISK_CONTROL_VOLUME_FORMAT_H
+
+#include "device_windows.h"
+
+/*
+ * `kind`: "fat", "exfat" or "ntfs". A volume that holds something that is recognised is formatted
+ * only when it may be lost. What goes wrong is said.
+ */
+enum vdisk_exit vdisk_volume_format(const struct vdisk_device *device, const char *kind,
+                                    const char *label, bool may_be_lost);
+
+#endif
