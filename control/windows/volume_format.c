@@ -1,8 +1,9 @@
 #include "volume_format.h"
 
 #include "output.h"
+#include "terminal.h"
 #include "volume_disk.h"
-#include "volume_windows.h"
+#include "volume_lock.h"
 #include "wide_win32.h"
 #include "virtualdisk/content.h"
 #include "virtualdisk/filesystem.h"
@@ -68,8 +69,8 @@ static enum vdisk_exit format_disk(struct vdisk_disk *disk, const struct vdisk_d
                               : vdisk_output_failure("cannot format", device->path, &error);
 }
 
-enum vdisk_exit vdisk_volume_format(const struct vdisk_device *device, const char *kind,
-                                    const char *label, bool may_be_lost)
+static enum vdisk_exit format_through_driver(const struct vdisk_device *device, const char *kind,
+                                             const char *label, bool may_be_lost)
 {
     struct vdisk_disk *disk;
     struct vdisk_error error;
@@ -78,8 +79,22 @@ enum vdisk_exit vdisk_volume_format(const struct vdisk_device *device, const cha
     enum vdisk_exit code = format_disk(disk, device, kind, label, may_be_lost);
     if (vdisk_disk_close(disk, &error) != VDISK_OK && code == VDISK_EXIT_OK)
         code = vdisk_output_failure("cannot format", device->path, &error);
-    if (code == VDISK_EXIT_OK && strcmp(kind, "ntfs") == 0)
-        return format_ntfs(device, label);
-    /* Whoever looked before saw another file system, or none: let it look again. */
-    return code == VDISK_EXIT_OK ? vdisk_volume_dismount(device) : code;
+    return code;
+}
+
+/* Locked, so that nobody uses it meanwhile; dismounted, so that whoever looks next looks again. */
+enum vdisk_exit vdisk_volume_format(const struct vdisk_device *device, const char *kind,
+                                    const char *label, bool may_be_lost)
+{
+    struct vdisk_volume_lock lock;
+    enum vdisk_exit code = vdisk_volume_lock_take(
+        device, vdisk_terminal_milliseconds() + VDISK_LOCK_WAIT_MILLI, &lock);
+    if (code == VDISK_EXIT_BUSY)
+        vdisk_volume_lock_print_holders(&lock);
+    if (code == VDISK_EXIT_OK)
+        code = format_through_driver(device, kind, label, may_be_lost);
+    if (code == VDISK_EXIT_OK)
+        code = vdisk_volume_lock_dismount(&lock);
+    vdisk_volume_lock_release(&lock);
+    return code == VDISK_EXIT_OK && strcmp(kind, "ntfs") == 0 ? format_ntfs(device, label) : code;
 }
