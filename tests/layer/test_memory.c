@@ -1,27 +1,39 @@
 /* Disks in memory: random operations against an array of bytes, limits, missing memory. */
+#include "tests/layer/byte_model.h"
 #include "tests/support/cmocka_all.h"
-#include "tests/support/random.h"
 
 #include "virtualdisk/layer.h"
 
-#include <stdlib.h>
-
 #define CHUNK_BYTES 65536u
+#define PAGE_BYTES  4096u
 #define DISK_BYTES  (CHUNK_BYTES * 20u + 512u * 3u) /* the last chunk is cut off */
-#define OPERATIONS  4000u
+#define HUGE_BYTES  (UINT64_C(1) << 44)             /* a tree of four levels */
+#define OPERATIONS  1500u
 
+void *__real_vdisk_alloc(size_t size_bytes);
+void *__wrap_vdisk_alloc(size_t size_bytes);
 void *__real_vdisk_alloc_bulk(size_t size_bytes);
 void *__wrap_vdisk_alloc_bulk(size_t size_bytes);
 
 static uint32_t allocations_left = UINT32_MAX;
 
-void *__wrap_vdisk_alloc_bulk(size_t size_bytes)
+static bool may_allocate(void)
 {
     if (allocations_left == 0)
-        return NULL;
+        return false;
     if (allocations_left != UINT32_MAX)
         allocations_left--;
-    return __real_vdisk_alloc_bulk(size_bytes);
+    return true;
+}
+
+void *__wrap_vdisk_alloc(size_t size_bytes)
+{
+    return may_allocate() ? __real_vdisk_alloc(size_bytes) : NULL;
+}
+
+void *__wrap_vdisk_alloc_bulk(size_t size_bytes)
+{
+    return may_allocate() ? __real_vdisk_alloc_bulk(size_bytes) : NULL;
 }
 
 static struct vdisk_disk *open_memory(struct vdisk_disk *next, uint64_t size_bytes,
@@ -37,114 +49,167 @@ static struct vdisk_disk *open_memory(struct vdisk_disk *next, uint64_t size_byt
     return disk;
 }
 
-/* A disk under an overlay: something everywhere but in its second half. */
-static struct vdisk_disk *open_below(unsigned char *model, struct test_random *random)
-{
-    struct vdisk_disk *disk = open_memory(NULL, DISK_BYTES, UINT64_MAX);
-    const size_t half = CHUNK_BYTES * 10 + 512;
-
-    test_random_fill(random, model, half);
-    assert_int_equal(vdisk_disk_write(disk, 0, model, half, NULL), VDISK_OK);
-    return disk;
-}
-
-static void check_all(struct vdisk_disk *disk, const unsigned char *model)
-{
-    unsigned char *found = malloc(DISK_BYTES);
-
-    assert_non_null(found);
-    assert_int_equal(vdisk_disk_read(disk, 0, found, DISK_BYTES, NULL), VDISK_OK);
-    assert_memory_equal(found, model, DISK_BYTES);
-    free(found);
-}
-
-static void discard_model(unsigned char *model, uint64_t from, uint64_t to)
-{
-    from = (from + CHUNK_BYTES - 1) / CHUNK_BYTES * CHUNK_BYTES;
-    if (to != DISK_BYTES)
-        to = to / CHUNK_BYTES * CHUNK_BYTES;
-    if (from < to)
-        memset(model + from, 0, (size_t)(to - from));
-}
-
-static void do_one(struct vdisk_disk *disk, unsigned char *model, struct test_random *random)
-{
-    const uint64_t sectors = DISK_BYTES / 512;
-    const uint64_t first = test_random_below(random, sectors);
-    const uint64_t most = test_random_chance(random, 20) ? sectors - first : 100;
-    uint64_t count = 1 + test_random_below(random, most);
-
-    if (count > sectors - first)
-        count = sectors - first;
-    switch (test_random_below(random, 6)) {
-    case 0:
-        assert_int_equal(vdisk_disk_discard(disk, first * 512, count * 512, NULL), VDISK_OK);
-        discard_model(model, first * 512, (first + count) * 512);
-        break;
-    case 1:
-        assert_int_equal(vdisk_disk_zero(disk, first * 512, count * 512, NULL), VDISK_OK);
-        memset(model + first * 512, 0, (size_t)count * 512);
-        break;
-    case 2:
-        memset(model + first * 512, 0, (size_t)count * 512);
-        assert_int_equal(
-            vdisk_disk_write(disk, first * 512, model + first * 512, (size_t)count * 512, NULL),
-            VDISK_OK);
-        break;
-    default:
-        test_random_fill(random, model + first * 512, (size_t)count * 512);
-        assert_int_equal(
-            vdisk_disk_write(disk, first * 512, model + first * 512, (size_t)count * 512, NULL),
-            VDISK_OK);
-        break;
-    }
-}
-
-static void run_random(bool overlay)
-{
-    unsigned char *model = calloc(1, DISK_BYTES);
-    unsigned char *below_model = malloc(DISK_BYTES);
+/*
+ * A disk in memory, seen through a window in the midst of a huge one where the whole tree has a
+ * joint, or all of it; alone or over another with something in its first half.
+ */
+struct stack {
+    struct vdisk_disk *below, *memory, *window;
+    struct vdisk_disk *disk; /* the highest */
+    struct byte_model model, below_model;
     struct test_random random;
-    struct vdisk_disk *below = NULL, *disk;
+};
 
-    assert_true(model != NULL && below_model != NULL);
-    test_random_seed(&random, overlay ? 1 : 2);
+static void open_below(struct stack *stack, uint64_t size_bytes, uint64_t offset_bytes)
+{
+    struct vdisk_disk *window;
+
+    stack->below = open_memory(NULL, size_bytes, UINT64_MAX);
+    assert_int_equal(vdisk_window_open(stack->below, offset_bytes, DISK_BYTES, &window, NULL),
+                     VDISK_OK);
+    byte_model_fill(&stack->model, window, &stack->random, 0, CHUNK_BYTES * 10 + 512);
+    memcpy(stack->below_model.bytes, stack->model.bytes, DISK_BYTES);
+    vdisk_disk_close(window, NULL);
+}
+
+static void open_stack(struct stack *stack, bool overlay, bool huge, uint64_t limit_bytes)
+{
+    const uint64_t size = huge ? HUGE_BYTES : DISK_BYTES;
+    const uint64_t offset = huge ? HUGE_BYTES / 2 - CHUNK_BYTES * 7 - 1024 : 0;
+
+    *stack = (struct stack){0};
+    byte_model_init(&stack->model, DISK_BYTES);
+    byte_model_init(&stack->below_model, DISK_BYTES);
+    stack->model.shift_bytes = offset % CHUNK_BYTES;
+    stack->model.cut_off = !huge;
+    test_random_seed(&stack->random, overlay * 2 + huge);
     if (overlay)
-        below = open_below(model, &random);
-    memcpy(below_model, model, DISK_BYTES);
-    disk = open_memory(below, DISK_BYTES, UINT64_MAX);
-    check_all(disk, model);
+        open_below(stack, size, offset);
+    stack->memory = open_memory(stack->below, size, limit_bytes);
+    stack->disk = stack->memory;
+    if (!huge)
+        return;
+    assert_int_equal(vdisk_window_open(stack->memory, offset, DISK_BYTES, &stack->window, NULL),
+                     VDISK_OK);
+    stack->disk = stack->window;
+}
+
+static void close_stack(struct stack *stack)
+{
+    byte_model_check(&stack->model, stack->disk);
+    vdisk_disk_close(stack->window, NULL);
+    vdisk_disk_close(stack->memory, NULL);
+    if (stack->below != NULL && stack->window == NULL) /* nothing went through */
+        byte_model_check(&stack->below_model, stack->below);
+    vdisk_disk_close(stack->below, NULL);
+    byte_model_deinit(&stack->below_model);
+    byte_model_deinit(&stack->model);
+}
+
+static void run_random(bool overlay, bool huge)
+{
+    struct stack stack;
+
+    open_stack(&stack, overlay, huge, UINT64_MAX);
+    byte_model_check(&stack.model, stack.disk);
     for (uint32_t i = 0; i < OPERATIONS; i++) {
-        do_one(disk, model, &random);
+        assert_int_equal(byte_model_change(&stack.model, stack.disk, &stack.random), VDISK_OK);
         if (i % 100 == 0)
-            check_all(disk, model);
+            byte_model_check(&stack.model, stack.disk);
     }
-    check_all(disk, model);
-    if (overlay)
-        check_all(below, below_model); /* nothing went through */
-    vdisk_disk_close(disk, NULL);
-    vdisk_disk_close(below, NULL);
-    free(below_model);
-    free(model);
+    close_stack(&stack);
 }
 
 static void test_random_ram(void **state)
 {
     (void)state;
-    run_random(false);
+    run_random(false, false);
 }
 
 static void test_random_overlay(void **state)
 {
     (void)state;
-    run_random(true);
+    run_random(true, false);
+}
+
+static void test_random_huge(void **state)
+{
+    (void)state;
+    run_random(false, true);
+    run_random(true, true);
+}
+
+/* Memory ends at any step, again and again: what was there stays, and the next try succeeds. */
+static void run_without_memory(bool overlay, bool huge)
+{
+    struct stack stack;
+    uint32_t failures = 0;
+
+    open_stack(&stack, overlay, huge, UINT64_MAX);
+    for (uint32_t i = 0; i < OPERATIONS; i++) {
+        enum vdisk_status status;
+
+        if (i % 50 == 0) /* little is there, so that much is needed */
+            assert_int_equal(vdisk_disk_discard(stack.memory, 0, stack.memory->size_bytes, NULL),
+                             VDISK_OK);
+        if (i % 50 == 0)
+            memset(stack.model.bytes, 0, DISK_BYTES);
+        allocations_left = (uint32_t)test_random_below(&stack.random, 6);
+        status = byte_model_change(&stack.model, stack.disk, &stack.random);
+        allocations_left = UINT32_MAX;
+        assert_true(status == VDISK_OK || status == VDISK_NO_MEMORY);
+        failures += status != VDISK_OK;
+        if (i % 100 == 0)
+            byte_model_check(&stack.model, stack.disk);
+    }
+    assert_true(failures > OPERATIONS / 20);
+    for (uint32_t i = 0; i < 100; i++)
+        assert_int_equal(byte_model_change(&stack.model, stack.disk, &stack.random), VDISK_OK);
+    close_stack(&stack);
+}
+
+static void test_missing_memory(void **state)
+{
+    (void)state;
+    run_without_memory(false, false);
+    run_without_memory(true, false);
+    run_without_memory(true, true);
+}
+
+/* The limit is met again and again, and never passed. */
+static void run_limited(bool overlay, bool huge)
+{
+    const uint64_t limit = CHUNK_BYTES * 8 + PAGE_BYTES * 9;
+    struct stack stack;
+    uint32_t failures = 0;
+
+    open_stack(&stack, overlay, huge, limit);
+    for (uint32_t i = 0; i < OPERATIONS; i++) {
+        const enum vdisk_status status = byte_model_change(&stack.model, stack.disk, &stack.random);
+
+        assert_true(status == VDISK_OK || status == VDISK_NO_SPACE);
+        failures += status != VDISK_OK;
+        assert_true(vdisk_memory_used(stack.memory) <= limit);
+        if (i % 100 == 0)
+            byte_model_check(&stack.model, stack.disk);
+    }
+    assert_true(failures > OPERATIONS / 20);
+    close_stack(&stack);
+}
+
+static void test_random_limit(void **state)
+{
+    (void)state;
+    run_limited(false, false);
+    run_limited(true, false);
+    run_limited(true, true);
 }
 
 static void write_chunk(struct vdisk_disk *disk, uint64_t chunk, enum vdisk_status expected)
 {
     unsigned char sector[512];
 
-    memset(sector, (int)chunk + 1, sizeof sector);
+    memset(sector, (int)(chunk % 255) + 1, sizeof sector); /* never zeros */
     assert_int_equal(vdisk_disk_write(disk, chunk * CHUNK_BYTES + 512, sector, sizeof sector, NULL),
                      expected);
 }
@@ -167,44 +232,84 @@ static void test_discard_gives_memory_back(void **state)
     vdisk_disk_close(disk, NULL);
 }
 
-static void test_limit(void **state)
+static void test_nothing_allowed(void **state)
 {
-    struct vdisk_disk *disk = open_memory(NULL, DISK_BYTES, CHUNK_BYTES * 3 + 4096);
-    unsigned char *model = calloc(1, DISK_BYTES);
+    struct vdisk_disk *disk = open_memory(NULL, DISK_BYTES, 0);
 
     (void)state;
-    assert_non_null(model);
-    for (uint64_t chunk = 0; chunk < 3; chunk++) {
-        write_chunk(disk, chunk, VDISK_OK);
-        memset(model + chunk * CHUNK_BYTES + 512, (int)chunk + 1, 512);
-    }
-    write_chunk(disk, 3, VDISK_NO_SPACE);
-    write_chunk(disk, 2, VDISK_OK);
-    check_all(disk, model);
-    assert_int_equal(vdisk_disk_discard(disk, 0, CHUNK_BYTES, NULL), VDISK_OK);
-    write_chunk(disk, 3, VDISK_OK);
+    write_chunk(disk, 0, VDISK_NO_SPACE);
+    assert_int_equal(vdisk_disk_zero(disk, 0, DISK_BYTES, NULL), VDISK_OK);
+    assert_int_equal(vdisk_disk_discard(disk, 0, DISK_BYTES, NULL), VDISK_OK);
+    assert_int_equal(vdisk_memory_used(disk), 0);
     vdisk_disk_close(disk, NULL);
-    free(model);
 }
 
-static void test_missing_memory(void **state)
+/* Zeros that are written where nothing is take nothing; over something they hide it. */
+static void test_zeros(void **state)
 {
-    struct vdisk_disk *disk = open_memory(NULL, DISK_BYTES, UINT64_MAX);
+    struct vdisk_disk *below = open_memory(NULL, DISK_BYTES, UINT64_MAX);
+    struct vdisk_disk *disk = open_memory(below, 0, UINT64_MAX);
+    unsigned char sector[512] = {0};
 
     (void)state;
-    allocations_left = 0;
-    write_chunk(disk, 5, VDISK_NO_MEMORY);
-    allocations_left = 1; /* the page, and no chunk */
-    write_chunk(disk, 5, VDISK_NO_MEMORY);
-    allocations_left = UINT32_MAX;
-    write_chunk(disk, 5, VDISK_OK);
+    assert_int_equal(vdisk_disk_write(below, 512, sector, 512, NULL), VDISK_OK);
+    assert_int_equal(vdisk_memory_used(below), 0);
+    write_chunk(below, 0, VDISK_OK);
+    assert_int_equal(vdisk_disk_write(disk, 512, sector, 512, NULL), VDISK_OK);
+    assert_int_equal(vdisk_disk_read(disk, 512, sector, 512, NULL), VDISK_OK);
+    assert_int_equal(sector[0], 0);
+    vdisk_disk_close(disk, NULL);
+    vdisk_disk_close(below, NULL);
+}
+
+/* A disk that fails to be read while it is told to. */
+struct broken {
+    struct vdisk_disk disk; /* first */
+    bool fails;
+};
+
+static enum vdisk_status broken_read(struct vdisk_disk *disk, uint64_t offset_bytes, void *buffer,
+                                     size_t length_bytes, struct vdisk_error *error)
+{
+    if (((struct broken *)disk)->fails)
+        return vdisk_fail(error, VDISK_IO, NULL, NULL, offset_bytes, NULL);
+    memset(buffer, 0xAB, length_bytes);
+    return VDISK_OK;
+}
+
+static void test_broken_next(void **state)
+{
+    static const struct vdisk_disk_ops ops = {.read = broken_read};
+    static unsigned char chunk[CHUNK_BYTES];
+    struct broken below = {.disk = {.ops = &ops,
+                                    .size_bytes = DISK_BYTES,
+                                    .logical_sector_bytes = 512,
+                                    .physical_sector_bytes = 512,
+                                    .read_only = true},
+                           .fails = true};
+    struct vdisk_disk *disk = open_memory(&below.disk, 0, UINT64_MAX);
+
+    (void)state;
+    assert_false(disk->read_only);
+    write_chunk(disk, 1, VDISK_IO);
+    assert_true(vdisk_memory_used(disk) < CHUNK_BYTES);
+    /* Nothing of a whole chunk has to be read. */
+    assert_int_equal(vdisk_disk_write(disk, 0, chunk, CHUNK_BYTES, NULL), VDISK_OK);
+    assert_int_equal(vdisk_disk_read(disk, 0, chunk, CHUNK_BYTES, NULL), VDISK_OK);
+    assert_int_equal(vdisk_disk_read(disk, 512, chunk, CHUNK_BYTES, NULL), VDISK_IO);
+    below.fails = false;
+    write_chunk(disk, 1, VDISK_OK);
+    assert_int_equal(vdisk_disk_read(disk, CHUNK_BYTES, chunk, CHUNK_BYTES, NULL), VDISK_OK);
+    assert_int_equal(chunk[511], 0xAB);
+    assert_int_equal(chunk[512], 2);
+    assert_int_equal(chunk[1024], 0xAB);
     vdisk_disk_close(disk, NULL);
 }
 
 /* Of a huge disk only what is used costs anything, and a discard of all of it costs nothing. */
 static void test_huge(void **state)
 {
-    const uint64_t huge = UINT64_C(1) << 44;
+    const uint64_t huge = HUGE_BYTES;
     struct vdisk_disk *below = open_memory(NULL, huge, UINT64_MAX);
     struct vdisk_disk *disk = open_memory(below, 0, CHUNK_BYTES * 2 + 4096 * 10);
     struct vdisk_extent extent;
@@ -228,20 +333,17 @@ static void test_huge(void **state)
 
 static void test_load(void **state)
 {
-    unsigned char *model = calloc(1, DISK_BYTES);
-    struct test_random random;
-    struct vdisk_disk *source, *disk;
+    struct vdisk_disk *disk = open_memory(NULL, DISK_BYTES, UINT64_MAX);
+    struct stack stack;
 
     (void)state;
-    assert_non_null(model);
-    test_random_seed(&random, 3);
-    source = open_below(model, &random);
-    disk = open_memory(NULL, DISK_BYTES, UINT64_MAX);
-    assert_int_equal(vdisk_memory_load(disk, source, NULL), VDISK_OK);
-    vdisk_disk_close(source, NULL);
-    check_all(disk, model);
+    open_stack(&stack, true, false, UINT64_MAX);
+    assert_int_equal(vdisk_memory_load(disk, stack.disk, NULL), VDISK_OK);
+    assert_false(disk->read_only || disk->optical);
+    byte_model_check(&stack.model, disk);
+    assert_int_equal(vdisk_memory_used(disk), CHUNK_BYTES * 11 + PAGE_BYTES);
+    close_stack(&stack);
     vdisk_disk_close(disk, NULL);
-    free(model);
 }
 
 static void test_options(void **state)
@@ -265,9 +367,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_ram),
         cmocka_unit_test(test_random_overlay),
-        cmocka_unit_test(test_discard_gives_memory_back),
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_random_huge),
         cmocka_unit_test(test_missing_memory),
+        cmocka_unit_test(test_random_limit),
+        cmocka_unit_test(test_discard_gives_memory_back),
+        cmocka_unit_test(test_nothing_allowed),
+        cmocka_unit_test(test_zeros),
+        cmocka_unit_test(test_broken_next),
         cmocka_unit_test(test_huge),
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_options),

@@ -1,6 +1,8 @@
 /*
- * Eight threads on one disk in memory: each owns every eighth granule of 4 KiB, so that they share
- * all chunks, and one chunk that it discards; everybody reads everything.
+ * Eight threads on one disk in memory, alone or over another. In a crowd each owns every eighth
+ * granule of 4 KiB, so that they share all chunks, and one chunk that it discards; everybody reads
+ * everything. In a race all write to a new chunk at
+ * once. In a fight all read, write and discard the same chunks.
  */
 #include "tests/support/cmocka_all.h"
 #include "tests/support/random.h"
@@ -29,6 +31,12 @@
 #define SHARED_CHUNKS 16u
 #define DISK_BYTES    (CHUNK_BYTES * (SHARED_CHUNKS + THREADS))
 #define OPERATIONS    3000u
+#define BELOW_BYTE    0xBE /* what the disk below is full of */
+
+struct stack {
+    struct vdisk_disk *below; /* or NULL */
+    struct vdisk_disk *disk;
+};
 
 struct member {
     struct vdisk_disk *disk;
@@ -113,20 +121,47 @@ static void *run(void *context)
     return NULL;
 }
 
-static void test_crowd(void **state)
+static struct vdisk_disk *open_memory(struct vdisk_disk *next)
 {
-    const struct vdisk_memory_options options = {
-        .size_bytes = DISK_BYTES, .logical_sector_bytes = 4096, .limit_bytes = UINT64_MAX};
-    struct member *members = calloc(THREADS, sizeof *members);
-    pthread_t threads[THREADS];
+    const struct vdisk_memory_options options = {.next = next,
+                                                 .size_bytes = next == NULL ? DISK_BYTES : 0,
+                                                 .logical_sector_bytes = next == NULL ? 4096 : 0,
+                                                 .limit_bytes = UINT64_MAX};
     struct vdisk_disk *disk;
 
-    (void)state;
-    assert_non_null(members);
     assert_int_equal(vdisk_memory_open(&options, &disk, NULL), VDISK_OK);
+    return disk;
+}
+
+static void open_stack(struct stack *stack, bool overlay)
+{
+    stack->below = overlay ? open_memory(NULL) : NULL;
+    for (uint64_t offset = 0; overlay && offset < DISK_BYTES; offset += GRANULE_BYTES)
+        assert_true(put(stack->below, offset, BELOW_BYTE));
+    stack->disk = open_memory(stack->below);
+}
+
+static void close_stack(struct stack *stack)
+{
+    vdisk_disk_close(stack->disk, NULL);
+    for (uint64_t offset = 0; stack->below != NULL && offset < DISK_BYTES; offset += GRANULE_BYTES)
+        assert_true(holds(stack->below, offset, BELOW_BYTE));
+    vdisk_disk_close(stack->below, NULL);
+}
+
+static void run_crowd(bool overlay)
+{
+    struct member *members = calloc(THREADS, sizeof *members);
+    pthread_t threads[THREADS];
+    struct stack stack;
+
+    assert_non_null(members);
+    open_stack(&stack, overlay);
     for (uint32_t i = 0; i < THREADS; i++) {
-        members[i].disk = disk;
+        members[i].disk = stack.disk;
         members[i].number = i;
+        members[i].chunk = overlay ? BELOW_BYTE : 0;
+        memset(members[i].own, members[i].chunk, sizeof members[i].own);
         assert_int_equal(pthread_create(&threads[i], NULL, run, &members[i]), 0);
     }
     for (uint32_t i = 0; i < THREADS; i++)
@@ -134,15 +169,201 @@ static void test_crowd(void **state)
     for (uint32_t i = 0; i < THREADS; i++) {
         assert_false(members[i].failed);
         for (uint32_t index = 0; index < sizeof members[i].own; index++)
-            assert_true(holds(disk, granule_offset(&members[i], index), members[i].own[index]));
+            assert_true(
+                holds(stack.disk, granule_offset(&members[i], index), members[i].own[index]));
     }
-    vdisk_disk_close(disk, NULL);
+    close_stack(&stack);
     free(members);
+}
+
+static void test_crowd(void **state)
+{
+    (void)state;
+    run_crowd(false);
+    run_crowd(true);
+}
+
+/* All threads come to each chunk together, and find it absent: nobody's data may be lost. */
+#define ROUNDS 10u
+
+struct runner {
+    struct vdisk_disk *disk;
+    pthread_barrier_t *start;
+    uint32_t number;
+    bool failed;
+};
+
+static uint64_t race_offset(uint32_t chunk, uint32_t number)
+{
+    return chunk * (uint64_t)CHUNK_BYTES + number * GRANULE_BYTES;
+}
+
+static void *race(void *context)
+{
+    struct runner *runner = context;
+
+    for (uint32_t chunk = 0; chunk < DISK_BYTES / CHUNK_BYTES; chunk++) {
+        pthread_barrier_wait(runner->start);
+        if (!put(runner->disk, race_offset(chunk, runner->number), (unsigned char)(chunk + 1)))
+            runner->failed = true;
+    }
+    return NULL;
+}
+
+static void run_race(bool overlay)
+{
+    struct runner runners[THREADS];
+    pthread_t threads[THREADS];
+    pthread_barrier_t start;
+    struct stack stack;
+
+    open_stack(&stack, overlay);
+    assert_int_equal(pthread_barrier_init(&start, NULL, THREADS), 0);
+    for (uint32_t i = 0; i < THREADS; i++) {
+        runners[i] = (struct runner){.disk = stack.disk, .start = &start, .number = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &runners[i]), 0);
+    }
+    for (uint32_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_false(runners[i].failed);
+    }
+    for (uint32_t chunk = 0; chunk < DISK_BYTES / CHUNK_BYTES; chunk++) {
+        for (uint32_t i = 0; i < THREADS; i++)
+            assert_true(holds(stack.disk, race_offset(chunk, i), (unsigned char)(chunk + 1)));
+        assert_true(holds(stack.disk, race_offset(chunk, THREADS), overlay ? BELOW_BYTE : 0));
+    }
+    assert_int_equal(vdisk_memory_used(stack.disk), DISK_BYTES + 4096);
+    pthread_barrier_destroy(&start);
+    close_stack(&stack);
+}
+
+static void test_race(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        run_race(false);
+        run_race(true);
+    }
+}
+
+/*
+ * Chunks that are read and written while others discard them; only writers and readers are kept
+ * apart. So there is no race but what the disk itself would have, and ThreadSanitizer sees that.
+ */
+#define FOUGHT_CHUNKS     4u
+#define FOUGHT_OPERATIONS 1500u
+
+struct fight {
+    struct vdisk_disk *disk;
+    struct {
+        pthread_rwlock_t lock; /* writers against readers; discards take none */
+        unsigned char written;
+    } chunks[FOUGHT_CHUNKS];
+};
+
+struct fighter {
+    struct fight *fight;
+    uint32_t number;
+    bool failed;
+    unsigned char buffer[CHUNK_BYTES];
+};
+
+/* All of it is what was written, or zeros when somebody discards it. */
+static bool reads_whole(struct fighter *fighter, uint32_t chunk)
+{
+    const unsigned char *buffer = fighter->buffer;
+
+    return vdisk_disk_read(fighter->fight->disk, chunk * (uint64_t)CHUNK_BYTES, fighter->buffer,
+                           CHUNK_BYTES, NULL) == VDISK_OK &&
+           (buffer[0] == 0 || buffer[0] == fighter->fight->chunks[chunk].written) &&
+           memcmp(buffer, buffer + 1, CHUNK_BYTES - 1) == 0;
+}
+
+static bool writes_whole(struct fighter *fighter, uint32_t chunk, unsigned char byte)
+{
+    memset(fighter->buffer, byte, CHUNK_BYTES);
+    fighter->fight->chunks[chunk].written = byte;
+    return vdisk_disk_write(fighter->fight->disk, chunk * (uint64_t)CHUNK_BYTES, fighter->buffer,
+                            CHUNK_BYTES, NULL) == VDISK_OK;
+}
+
+static bool fight_once(struct fighter *fighter, struct test_random *random)
+{
+    const uint32_t chunk = (uint32_t)test_random_below(random, FOUGHT_CHUNKS);
+    pthread_rwlock_t *lock = &fighter->fight->chunks[chunk].lock;
+    const uint64_t what = test_random_below(random, 8);
+    bool well;
+
+    if (what == 0)
+        return vdisk_disk_discard(fighter->fight->disk, chunk * (uint64_t)CHUNK_BYTES, CHUNK_BYTES,
+                                  NULL) == VDISK_OK;
+    if (what <= 2) {
+        pthread_rwlock_wrlock(lock);
+        well = writes_whole(fighter, chunk, (unsigned char)(1 + test_random_below(random, 255)));
+    } else {
+        pthread_rwlock_rdlock(lock);
+        well = reads_whole(fighter, chunk);
+    }
+    pthread_rwlock_unlock(lock);
+    return well;
+}
+
+static void *fight(void *context)
+{
+    struct fighter *fighter = context;
+    struct test_random random;
+
+    test_random_seed(&random, fighter->number + 100);
+    for (uint32_t i = 0; i < FOUGHT_OPERATIONS && !fighter->failed; i++)
+        fighter->failed = !fight_once(fighter, &random);
+    return NULL;
+}
+
+static void run_fight(bool overlay)
+{
+    struct fighter *fighters = calloc(THREADS, sizeof *fighters);
+    struct fight shared = {0};
+    pthread_t threads[THREADS];
+    struct stack stack;
+
+    assert_non_null(fighters);
+    open_stack(&stack, overlay);
+    shared.disk = stack.disk;
+    for (uint32_t i = 0; i < FOUGHT_CHUNKS; i++) {
+        assert_int_equal(pthread_rwlock_init(&shared.chunks[i].lock, NULL), 0);
+        shared.chunks[i].written = overlay ? BELOW_BYTE : 0;
+    }
+    for (uint32_t i = 0; i < THREADS; i++) {
+        fighters[i].fight = &shared;
+        fighters[i].number = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, fight, &fighters[i]), 0);
+    }
+    for (uint32_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (uint32_t i = 0; i < THREADS; i++)
+        assert_false(fighters[i].failed);
+    assert_int_equal(vdisk_disk_discard(stack.disk, 0, DISK_BYTES, NULL), VDISK_OK);
+    assert_int_equal(vdisk_memory_used(stack.disk), 4096); /* a page, and no lost chunk */
+    for (uint32_t i = 0; i < FOUGHT_CHUNKS; i++)
+        pthread_rwlock_destroy(&shared.chunks[i].lock);
+    close_stack(&stack);
+    free(fighters);
+}
+
+static void test_fight(void **state)
+{
+    (void)state;
+    run_fight(false);
+    run_fight(true);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_crowd)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_fight),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
