@@ -79,14 +79,17 @@ static memory_entry *find_entry(struct memory *memory, uint64_t chunk, uint32_t 
     return entry;
 }
 
-/* The chunk, ABSENT or ZERO; *run_chunks: from here on as many have the same entry. */
+/*
+ * The chunk, ABSENT or ZERO; *run_chunks: from here on as many have the same entry. None lies
+ * beyond the disk's end, so that a run is less than 2^64 bytes.
+ */
 static uintptr_t find_chunk(struct memory *memory, uint64_t chunk, uint64_t *run_chunks)
 {
     uint32_t level;
     memory_entry *entry = find_entry(memory, chunk, &level);
     const uint64_t span = level_span(level);
 
-    *run_chunks = span - (chunk & (span - 1));
+    *run_chunks = vdisk_min_u64(span - (chunk & (span - 1)), memory->chunk_count - chunk);
     return atomic_load_explicit(entry, memory_order_acquire);
 }
 

@@ -331,6 +331,30 @@ static void test_huge(void **state)
     vdisk_disk_close(below, NULL);
 }
 
+/* No range overflows, even of the largest disk. */
+static void test_largest(void **state)
+{
+    const uint64_t size = INT64_MAX - 511;
+    struct vdisk_disk *disk = open_memory(NULL, size, UINT64_MAX);
+    struct vdisk_extent extent;
+    unsigned char sectors[1024];
+
+    (void)state;
+    assert_int_equal(vdisk_disk_map(disk, 0, size, &extent, NULL), VDISK_OK);
+    assert_int_equal(extent.kind, VDISK_EXTENT_UNALLOCATED);
+    assert_int_equal(extent.length_bytes, size);
+    assert_int_equal(vdisk_disk_read(disk, 0, sectors, sizeof sectors, NULL), VDISK_OK);
+    memset(sectors, 7, sizeof sectors);
+    assert_int_equal(vdisk_disk_write(disk, size - 1024, sectors, 1024, NULL), VDISK_OK);
+    memset(sectors, 0, sizeof sectors);
+    assert_int_equal(vdisk_disk_read(disk, size - 1024, sectors, 1024, NULL), VDISK_OK);
+    assert_int_equal(sectors[1023], 7);
+    assert_int_equal(vdisk_disk_discard(disk, 0, size, NULL), VDISK_OK);
+    assert_int_equal(vdisk_disk_read(disk, size - 1024, sectors, 1024, NULL), VDISK_OK);
+    assert_int_equal(sectors[1023], 0);
+    vdisk_disk_close(disk, NULL);
+}
+
 static void test_load(void **state)
 {
     struct vdisk_disk *disk = open_memory(NULL, DISK_BYTES, UINT64_MAX);
@@ -365,18 +389,13 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_ram),
-        cmocka_unit_test(test_random_overlay),
-        cmocka_unit_test(test_random_huge),
-        cmocka_unit_test(test_missing_memory),
-        cmocka_unit_test(test_random_limit),
-        cmocka_unit_test(test_discard_gives_memory_back),
+        cmocka_unit_test(test_random_ram),   cmocka_unit_test(test_random_overlay),
+        cmocka_unit_test(test_random_huge),  cmocka_unit_test(test_missing_memory),
+        cmocka_unit_test(test_random_limit), cmocka_unit_test(test_discard_gives_memory_back),
         cmocka_unit_test(test_nothing_allowed),
-        cmocka_unit_test(test_zeros),
-        cmocka_unit_test(test_broken_next),
-        cmocka_unit_test(test_huge),
-        cmocka_unit_test(test_load),
-        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_zeros),        cmocka_unit_test(test_broken_next),
+        cmocka_unit_test(test_huge),         cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_load),         cmocka_unit_test(test_options),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
