@@ -451,9 +451,9 @@ static enum vdisk_status check_options(const struct vdisk_memory_options *option
 
     if (options->next != NULL)
         return VDISK_OK;
-    if (sector != 512 && sector != 4096)
+    if (sector != 512 && sector != 2048 && sector != 4096)
         return vdisk_fail(error, VDISK_INVALID, NULL, "memory disk", VDISK_NO_OFFSET,
-                          "sectors must have 512 or 4096 bytes");
+                          "sectors must have 512, 2048 or 4096 bytes");
     if (options->size_bytes == 0 || options->size_bytes > INT64_MAX ||
         !vdisk_is_aligned(options->size_bytes, sector))
         return vdisk_fail(error, VDISK_INVALID, NULL, "memory disk", VDISK_NO_OFFSET,
@@ -474,7 +474,7 @@ static void describe(struct memory *memory, const struct vdisk_memory_options *o
     }
     disk->ops = &memory_ops;
     disk->discard_bytes = CHUNK_BYTES;
-    disk->read_only = false;
+    disk->read_only = disk->optical;
     memory->next = options->next;
     memory->limit_bytes = options->limit_bytes;
     memory->chunk_count = vdisk_div_up(disk->size_bytes, CHUNK_BYTES);
@@ -527,10 +527,14 @@ static enum vdisk_status load_extent(struct vdisk_disk *disk, struct vdisk_disk 
 enum vdisk_status vdisk_memory_load(struct vdisk_disk *disk, struct vdisk_disk *source,
                                     struct vdisk_error *error)
 {
-    void *buffer = vdisk_alloc_bulk(CHUNK_BYTES);
     enum vdisk_status status = VDISK_OK;
     uint64_t offset = 0;
+    void *buffer;
 
+    if (source->size_bytes != disk->size_bytes)
+        return vdisk_fail(error, VDISK_INVALID, NULL, "memory disk", VDISK_NO_OFFSET,
+                          "it has not the size of the disk that it is to hold");
+    buffer = vdisk_alloc_bulk(CHUNK_BYTES);
     if (buffer == NULL)
         return vdisk_fail(error, VDISK_NO_MEMORY, NULL, NULL, VDISK_NO_OFFSET, NULL);
     while (offset < source->size_bytes && status == VDISK_OK) {
@@ -544,5 +548,7 @@ enum vdisk_status vdisk_memory_load(struct vdisk_disk *disk, struct vdisk_disk *
         offset += extent.length_bytes;
     }
     vdisk_free_bulk(buffer);
+    if (status == VDISK_OK)
+        disk->optical = disk->read_only = source->optical;
     return status;
 }

@@ -24,19 +24,23 @@ enum vdisk_status vdisk_window_resize(struct vdisk_disk *disk, uint64_t size_byt
  * A disk whose written data is kept in memory, taken in chunks of 64 KiB as it is needed and given
  * back by discard. What was never written comes from `next`, which is not written to, or is zero
  * where `next` is NULL (then size_bytes and logical_sector_bytes say what the disk is like; else
- * they are 0, and next's hold). A write that would take more than limit_bytes fails with
+ * they are 0, and next's hold). It can be written to even if next is read-only, unless next is
+ * optical. A write that would take more than limit_bytes fails with
  * VDISK_NO_SPACE and changes nothing.
  */
 struct vdisk_memory_options {
     struct vdisk_disk *next;
     uint64_t size_bytes;
-    uint32_t logical_sector_bytes;
+    uint32_t logical_sector_bytes; /* 512, 2048 or 4096 */
     uint64_t limit_bytes;
 };
 enum vdisk_status vdisk_memory_open(const struct vdisk_memory_options *options,
                                     struct vdisk_disk **disk, struct vdisk_error *error);
 
-/* Copies all of `source` (of the same size) into a memory disk without a next. */
+/*
+ * Copies all of `source`, which has the same size, into a memory disk that has no next and that
+ * nobody has written to. It is optical, and read-only then, if source is.
+ */
 enum vdisk_status vdisk_memory_load(struct vdisk_disk *disk, struct vdisk_disk *source,
                                     struct vdisk_error *error);
 

@@ -357,17 +357,42 @@ static void test_largest(void **state)
 
 static void test_load(void **state)
 {
+    struct vdisk_disk *other = open_memory(NULL, DISK_BYTES + 512, UINT64_MAX);
     struct vdisk_disk *disk = open_memory(NULL, DISK_BYTES, UINT64_MAX);
     struct stack stack;
 
     (void)state;
     open_stack(&stack, true, false, UINT64_MAX);
+    assert_int_equal(vdisk_memory_load(other, stack.disk, NULL), VDISK_INVALID);
     assert_int_equal(vdisk_memory_load(disk, stack.disk, NULL), VDISK_OK);
     assert_false(disk->read_only || disk->optical);
     byte_model_check(&stack.model, disk);
     assert_int_equal(vdisk_memory_used(disk), CHUNK_BYTES * 11 + PAGE_BYTES);
     close_stack(&stack);
     vdisk_disk_close(disk, NULL);
+    vdisk_disk_close(other, NULL);
+}
+
+/* What lies over or comes from a CD is one: nobody writes to it. */
+static void test_optical(void **state)
+{
+    const struct vdisk_memory_options options = {
+        .size_bytes = CHUNK_BYTES, .logical_sector_bytes = 2048, .limit_bytes = UINT64_MAX};
+    struct vdisk_disk *source, *loaded, *over;
+    unsigned char sector[2048] = {1};
+
+    (void)state;
+    assert_int_equal(vdisk_memory_open(&options, &source, NULL), VDISK_OK);
+    assert_int_equal(vdisk_memory_open(&options, &loaded, NULL), VDISK_OK);
+    source->optical = source->read_only = true;
+    over = open_memory(source, 0, UINT64_MAX);
+    assert_int_equal(vdisk_memory_load(loaded, source, NULL), VDISK_OK);
+    assert_true(loaded->optical && over->optical);
+    assert_int_equal(vdisk_disk_write(loaded, 0, sector, 2048, NULL), VDISK_READ_ONLY);
+    assert_int_equal(vdisk_disk_write(over, 0, sector, 2048, NULL), VDISK_READ_ONLY);
+    vdisk_disk_close(over, NULL);
+    vdisk_disk_close(loaded, NULL);
+    vdisk_disk_close(source, NULL);
 }
 
 static void test_options(void **state)
@@ -395,7 +420,8 @@ int main(void)
         cmocka_unit_test(test_nothing_allowed),
         cmocka_unit_test(test_zeros),        cmocka_unit_test(test_broken_next),
         cmocka_unit_test(test_huge),         cmocka_unit_test(test_largest),
-        cmocka_unit_test(test_load),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_load),         cmocka_unit_test(test_optical),
+        cmocka_unit_test(test_options),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
