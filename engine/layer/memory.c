@@ -93,49 +93,53 @@ static uintptr_t find_chunk(struct memory *memory, uint64_t chunk, uint64_t *run
     return atomic_load_explicit(entry, memory_order_acquire);
 }
 
-/* Takes memory from the limit, or fails. Under the lock. */
+/* Takes what the limit has room for. Under the lock. */
 static void *take(struct memory *memory, size_t bytes)
 {
-    const uint64_t used = atomic_load_explicit(&memory->used_bytes, memory_order_relaxed);
-    void *taken = NULL;
+    void *taken = vdisk_alloc_bulk(bytes);
 
-    if (bytes <= memory->limit_bytes && used <= memory->limit_bytes - bytes)
-        taken = vdisk_alloc_bulk(bytes);
     if (taken != NULL)
         atomic_fetch_add_explicit(&memory->used_bytes, bytes, memory_order_relaxed);
     return taken;
 }
 
-static enum vdisk_status fail_full(struct memory *memory, uint64_t offset_bytes,
-                                   struct vdisk_error *error)
+static enum vdisk_status fail_no_memory(uint64_t offset_bytes, struct vdisk_error *error)
 {
-    const uint64_t used = atomic_load_explicit(&memory->used_bytes, memory_order_relaxed);
-
-    if (memory->limit_bytes < CHUNK_BYTES || used > memory->limit_bytes - CHUNK_BYTES)
-        return vdisk_fail(error, VDISK_NO_SPACE, NULL, "memory disk", offset_bytes,
-                          "what may be kept in memory is full");
     return vdisk_fail(error, VDISK_NO_MEMORY, NULL, "memory disk", offset_bytes, NULL);
 }
 
-/* The lowest entry of a chunk, with pages down to it. NULL: no memory. Under the lock. */
-static memory_entry *make_entry(struct memory *memory, uint64_t chunk)
+static enum vdisk_status check_limit(struct memory *memory, uint64_t wanted_bytes,
+                                     uint64_t offset_bytes, struct vdisk_error *error)
 {
-    for (;;) {
-        uint32_t level;
-        memory_entry *entry = find_entry(memory, chunk, &level);
-        uintptr_t above;
-        memory_entry *page;
+    const uint64_t used = atomic_load_explicit(&memory->used_bytes, memory_order_relaxed);
 
-        if (level == 0)
-            return entry;
-        above = atomic_load_explicit(entry, memory_order_relaxed);
-        page = take(memory, PAGE_BYTES);
+    if (vdisk_range_within(used, wanted_bytes, memory->limit_bytes))
+        return VDISK_OK;
+    return vdisk_fail(error, VDISK_NO_SPACE, NULL, "memory disk", offset_bytes,
+                      "what may be kept in memory is full");
+}
+
+/* The lowest entry of a chunk, with pages down to it and room for `more_bytes`. Under the lock. */
+static enum vdisk_status make_entry(struct memory *memory, uint64_t chunk, size_t more_bytes,
+                                    memory_entry **entry, struct vdisk_error *error)
+{
+    uint32_t level;
+    enum vdisk_status status;
+
+    *entry = find_entry(memory, chunk, &level);
+    status = check_limit(memory, level * PAGE_BYTES + more_bytes, chunk * CHUNK_BYTES, error);
+    while (status == VDISK_OK && level != 0) {
+        const uintptr_t above = atomic_load_explicit(*entry, memory_order_relaxed);
+        memory_entry *page = take(memory, PAGE_BYTES);
+
         if (page == NULL)
-            return NULL;
+            return fail_no_memory(chunk * CHUNK_BYTES, error);
         for (size_t i = 0; i < PAGE_ENTRIES; i++)
             atomic_init(&page[i], above); /* what was said for all is said for each */
-        atomic_store_explicit(entry, (uintptr_t)page, memory_order_release);
+        atomic_store_explicit(*entry, (uintptr_t)page, memory_order_release);
+        *entry = find_entry(memory, chunk, &level);
     }
+    return status;
 }
 
 static size_t chunk_bytes_at(const struct memory *memory, uint64_t chunk)
@@ -151,7 +155,7 @@ static enum vdisk_status fill_chunk(struct memory *memory, uint64_t chunk, bool 
 
     *filled = take(memory, CHUNK_BYTES);
     if (*filled == NULL)
-        return fail_full(memory, chunk * CHUNK_BYTES, error);
+        return fail_no_memory(chunk * CHUNK_BYTES, error);
     if (from_next)
         status = vdisk_disk_read(memory->next, chunk * CHUNK_BYTES, *filled,
                                  chunk_bytes_at(memory, chunk), error);
@@ -225,11 +229,11 @@ static enum vdisk_status write_locked(struct memory *memory, uint64_t offset_byt
     }
     if (!from_next && is_all_zero(buffer, length_bytes))
         return VDISK_OK;
-    place = make_entry(memory, chunk);
-    if (place == NULL)
-        return fail_full(memory, offset_bytes, error);
-    status = fill_chunk(memory, chunk, from_next && length_bytes < chunk_bytes_at(memory, chunk),
-                        &filled, error);
+    status = make_entry(memory, chunk, CHUNK_BYTES, &place, error);
+    if (status == VDISK_OK)
+        status =
+            fill_chunk(memory, chunk, from_next && length_bytes < chunk_bytes_at(memory, chunk),
+                       &filled, error);
     if (status != VDISK_OK)
         return status;
     memcpy(filled + within, buffer, length_bytes);
@@ -314,9 +318,10 @@ static enum vdisk_status clear_some(struct memory *memory, uint64_t chunk, uint6
     if (old == cleared || old == ZERO)
         return VDISK_OK;
     if (!whole) {
-        entry = make_entry(memory, chunk);
-        if (entry == NULL)
-            return fail_full(memory, chunk * CHUNK_BYTES, error);
+        const enum vdisk_status status = make_entry(memory, chunk, 0, &entry, error);
+
+        if (status != VDISK_OK)
+            return status;
         old = atomic_load_explicit(entry, memory_order_relaxed);
         *done_chunks = 1;
     }

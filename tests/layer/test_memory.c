@@ -232,6 +232,36 @@ static void test_discard_gives_memory_back(void **state)
     vdisk_disk_close(disk, NULL);
 }
 
+/* What does not fit takes nothing, not even the pages that would lead to it. */
+static void test_limit(void **state)
+{
+    const uint64_t limit = CHUNK_BYTES * 3 + PAGE_BYTES * 4;
+    const uint64_t far = (HUGE_BYTES >> 16) - 1;
+    struct vdisk_disk *disk = open_memory(NULL, HUGE_BYTES, limit);
+    struct vdisk_error error;
+    unsigned char sector[512] = {1};
+
+    (void)state;
+    for (uint64_t chunk = 0; chunk < 3; chunk++)
+        write_chunk(disk, chunk, VDISK_OK);
+    assert_int_equal(vdisk_memory_used(disk), limit);
+    assert_int_equal(vdisk_disk_write(disk, CHUNK_BYTES * 3, sector, 512, &error), VDISK_NO_SPACE);
+    assert_int_equal(error.offset_bytes, CHUNK_BYTES * 3);
+    assert_string_equal(error.reason, "what may be kept in memory is full");
+    write_chunk(disk, 2, VDISK_OK);
+    for (uint64_t chunk = 0; chunk < 3; chunk++) {
+        assert_int_equal(vdisk_disk_read(disk, chunk * CHUNK_BYTES + 512, sector, 512, NULL),
+                         VDISK_OK);
+        assert_int_equal(sector[511], chunk + 1);
+    }
+    assert_int_equal(vdisk_disk_discard(disk, 0, CHUNK_BYTES, NULL), VDISK_OK);
+    write_chunk(disk, far, VDISK_NO_SPACE);
+    assert_int_equal(vdisk_memory_used(disk), limit - CHUNK_BYTES);
+    write_chunk(disk, 3, VDISK_OK);
+    assert_int_equal(vdisk_memory_used(disk), limit);
+    vdisk_disk_close(disk, NULL);
+}
+
 static void test_nothing_allowed(void **state)
 {
     struct vdisk_disk *disk = open_memory(NULL, DISK_BYTES, 0);
@@ -417,7 +447,7 @@ int main(void)
         cmocka_unit_test(test_random_ram),   cmocka_unit_test(test_random_overlay),
         cmocka_unit_test(test_random_huge),  cmocka_unit_test(test_missing_memory),
         cmocka_unit_test(test_random_limit), cmocka_unit_test(test_discard_gives_memory_back),
-        cmocka_unit_test(test_nothing_allowed),
+        cmocka_unit_test(test_limit),        cmocka_unit_test(test_nothing_allowed),
         cmocka_unit_test(test_zeros),        cmocka_unit_test(test_broken_next),
         cmocka_unit_test(test_huge),         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_load),         cmocka_unit_test(test_optical),
