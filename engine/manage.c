@@ -42,6 +42,8 @@ enum vdisk_status vdisk_image_create(struct vdisk_file *file,
     status = check_create(format, file, &complete, error);
     if (status != VDISK_OK)
         return status;
+    if (!format->dense && !complete.fixed) /* where there are no holes, zeros are stored */
+        (void)vdisk_file_allow_holes(file, NULL);
     return format->create(file, &complete, error);
 }
 

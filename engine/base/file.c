@@ -268,16 +268,23 @@ enum vdisk_status vdisk_file_punch(struct vdisk_file *file, uint64_t offset_byte
     return file->ops->punch(file, offset_bytes, length_bytes, error);
 }
 
-enum vdisk_status vdisk_file_discard(struct vdisk_file *file, uint64_t offset_bytes,
-                                     uint64_t length_bytes, struct vdisk_error *error)
+enum vdisk_status vdisk_file_allow_holes(struct vdisk_file *file, struct vdisk_error *error)
 {
     enum vdisk_status status = check_writable(file, error);
 
-    if (status == VDISK_OK && file->punch_bytes != 0 && !atomic_load(&file->holes_allowed)) {
-        status = file->ops->allow_holes(file, error);
-        if (status == VDISK_OK)
-            atomic_store(&file->holes_allowed, true);
-    }
+    if (status != VDISK_OK || file->punch_bytes == 0 || atomic_load(&file->holes_allowed))
+        return status;
+    status = file->ops->allow_holes(file, error);
+    if (status == VDISK_OK)
+        atomic_store(&file->holes_allowed, true);
+    return status;
+}
+
+enum vdisk_status vdisk_file_discard(struct vdisk_file *file, uint64_t offset_bytes,
+                                     uint64_t length_bytes, struct vdisk_error *error)
+{
+    const enum vdisk_status status = vdisk_file_allow_holes(file, error);
+
     if (status != VDISK_OK)
         return status;
     return vdisk_file_punch(file, offset_bytes, length_bytes, error);

@@ -45,6 +45,7 @@ struct vdisk_format {
     const char *name;        /* as on the command line */
     const char *description; /* one line */
     uint32_t capabilities;   /* enum vdisk_capability */
+    bool dense;              /* its files must not be sparse: Windows mounts no sparse VHD */
 
     /* True when the file is surely of this format, intact or not. NULL: never probed. */
     bool (*probe)(const struct vdisk_probe *probe);

@@ -340,8 +340,6 @@ enum vdisk_status vdisk_file_win32_open(const wchar_t *path, const char *name,
         CloseHandle(handle);
         return status;
     }
-    if (mode == VDISK_OPEN_CREATE) /* where it cannot be sparse it is complete: no error */
-        (void)file_win32_allow_holes(*file, NULL);
     find_holes(*file);
     return VDISK_OK;
 }

@@ -121,6 +121,8 @@ enum vdisk_status vdisk_file_get_size(struct vdisk_file *file, uint64_t *size_by
                                       struct vdisk_error *error);
 enum vdisk_status vdisk_file_set_size(struct vdisk_file *file, uint64_t size_bytes,
                                       struct vdisk_error *error);
+/* Where holes are possible and the host wants it, marks the file as one that may have them. */
+enum vdisk_status vdisk_file_allow_holes(struct vdisk_file *file, struct vdisk_error *error);
 enum vdisk_status vdisk_file_punch(struct vdisk_file *file, uint64_t offset_bytes,
                                    uint64_t length_bytes, struct vdisk_error *error);
 /*

@@ -154,12 +154,37 @@ static void test_read_only_images_discard_nothing(void **state)
     vdisk_memory_store_destroy(store);
 }
 
+/* Windows mounts no VHD or VHDX that is sparse: ours must not be born so. */
+static void test_new_images_are_marked(void **state)
+{
+    static const struct {
+        const char *format;
+        bool fixed;
+        uint32_t marks;
+    } cases[] = {{"raw", false, 1},  {"raw", true, 0},  {"qcow2", false, 1}, {"vdi", false, 1},
+                 {"vmdk", false, 1}, {"vhd", false, 0}, {"vhdx", false, 0},  {"vhdx", true, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct vdisk_create_options options = {
+            .format = cases[i].format, .size_bytes = SIZE, .fixed = cases[i].fixed};
+        struct vdisk_memory_store *store = vdisk_memory_store_create();
+        struct vdisk_file *file = open_marking(store, false);
+
+        assert_int_equal(vdisk_image_create(file, &options, NULL), VDISK_OK);
+        assert_int_equal(mark_count, cases[i].marks);
+        vdisk_file_close(file);
+        vdisk_memory_store_destroy(store);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_is_marked_once),
         cmocka_unit_test(test_formats_that_others_refuse_when_marked),
         cmocka_unit_test(test_read_only_images_discard_nothing),
+        cmocka_unit_test(test_new_images_are_marked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,7 @@ enum vdisk_status vhd_check_parent(struct vdisk_image *image, struct vdisk_image
 
 const struct vdisk_format vdisk_format_vhd = {
     .name = "vhd",
+    .dense = true,
     .description = "Virtual PC, Hyper-V and Azure disks: fixed, dynamic, differencing",
     .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
                     VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK,

@@ -169,6 +169,7 @@ static void vhdx_get_info(struct vdisk_image *image, struct vdisk_image_info *in
 
 const struct vdisk_format vdisk_format_vhdx = {
     .name = "vhdx",
+    .dense = true,
     .description = "Hyper-V's format: fixed, dynamic and differencing disks up to 64 TiB",
     .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
                     VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
