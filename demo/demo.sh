@@ -5,6 +5,7 @@
 # VIRTUALDISK_KEEP_SESSION=1 leaves the Wine session running, for a caller that uses it, too.
 set -eu
 
+PATH=$PATH:/usr/sbin:/sbin # where the tools for file systems are
 root=$(cd "$(dirname "$0")/.." && pwd)
 windows=$root/build/windows-x64
 work=$root/build/demo
@@ -114,5 +115,60 @@ mcopy -n -i disk.img ::RANDOM.BIN random.out
 cmp license.txt license.out
 cmp random.bin random.out
 verified 'mtools copies both files out of the image; they are byte for byte what went in'
+
+chapter '7. A disk with two partitions, in a VHDX'
+truncate -s 64M table.img
+sfdisk -q table.img <<END
+label: gpt
+label-id: 6D697374-6C65-746F-6573-776568617665
+start=2048, size=30M, name="left", type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7
+size=30M, name="right", type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7
+END
+vhdx=$(as_windows_path "$work/pair.vhdx")
+show 'VirtualDiskControl convert table.img pair.vhdx' \
+    control convert "$(as_windows_path "$work/table.img")" "$vhdx"
+show 'VirtualDiskControl open pair.vhdx --letter V: --format-as fat' \
+    control open "$vhdx" --letter V: --format-as fat
+letter=$("$session" run "$windows/VirtualDiskControl.exe" list --json | tr -d '\r' |
+    sed -n 's/.*"letter": "\([^V]:\)".*/\1/p')
+[ -n "$letter" ]
+show 'copy LICENSE V:\LEFT.TXT' volume put V: "$(as_windows_path "$work/license.txt")" LEFT.TXT
+show "copy random.bin $letter\\RIGHT.BIN" \
+    volume put "$letter" "$(as_windows_path "$work/random.bin")" RIGHT.BIN
+show 'VirtualDiskControl close pair.vhdx' control close "$vhdx"
+show 'VirtualDiskControl info pair.vhdx' control info "$vhdx"
+qemu-img convert -f vhdx -O raw pair.vhdx pair.raw
+mcopy -n -i pair.raw@@1M ::LEFT.TXT left.out
+mcopy -n -i pair.raw@@31M ::RIGHT.BIN right.out
+cmp license.txt left.out
+cmp random.bin right.out
+verified 'qemu-img reads the VHDX, mtools the two file systems: each has its file'
+
+chapter '8. A child that holds what is different, and leaves its parent alone'
+sha256sum pair.vhdx >parent.sum
+child=$(as_windows_path "$work/child.vhdx")
+show 'VirtualDiskControl create child.vhdx --parent pair.vhdx' \
+    control create "$child" --parent "$vhdx"
+show 'VirtualDiskControl open child.vhdx --partition 1 --letter V:' \
+    control open "$child" --partition 1 --letter V:
+show 'copy random.bin V:\MORE.BIN' volume put V: "$(as_windows_path "$work/random.bin")" MORE.BIN
+show 'VirtualDiskControl close child.vhdx' control close "$child"
+"$session" run "$windows/VirtualDiskControl.exe" read "$child" >child.raw
+mcopy -n -i child.raw@@1M ::LEFT.TXT ::MORE.BIN .
+cmp license.txt LEFT.TXT
+cmp random.bin MORE.BIN
+verified 'the child shows the old file and the new one'
+sha256sum --status -c parent.sum
+verified 'the parent is byte for byte what it was'
+
+chapter '9. An overlay that is thrown away'
+overlay=$(as_windows_path "$work/over.qcow2")
+show 'VirtualDiskControl open pair.vhdx --partition 1 --overlay over.qcow2 --letter V:' \
+    control open "$vhdx" --partition 1 --overlay "$overlay" --letter V:
+show 'copy random.bin V:\GONE.BIN' volume put V: "$(as_windows_path "$work/random.bin")" GONE.BIN
+show 'VirtualDiskControl close pair.vhdx --discard' control close "$vhdx" --discard
+[ ! -e over.qcow2 ]
+sha256sum --status -c parent.sum
+verified 'over.qcow2 is gone, and pair.vhdx is what it was'
 
 printf '\n%sEvery step was verified.%s\n' "$green" "$plain"
