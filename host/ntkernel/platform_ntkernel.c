@@ -53,7 +53,10 @@ void vdisk_free(void *memory)
         ExFreePoolWithTag(memory, POOL_TAG);
 }
 
-/* Pageable: nobody can put a page file onto a disk that is gone after a restart. */
+/*
+ * Pageable, though it is touched on the way of requests: the driver supports no special files, so
+ * no page file is ever on a volume of ours, and paging in never waits for us.
+ */
 void *vdisk_alloc_bulk(size_t size_bytes)
 {
     void *memory = ExAllocatePoolWithTag(PagedPool, size_bytes, BULK_TAG);
