@@ -79,7 +79,8 @@ enum vdisk_exit vdisk_command_convert(const struct vdisk_arguments *arguments)
         return code;
     const struct vdisk_disk *disk = vdisk_image_disk(image);
     new_image.options.size_bytes = disk->size_bytes;
-    new_image.options.logical_sector_bytes = disk->logical_sector_bytes;
+    if (!disk->optical) /* a CD becomes a disk with the usual sectors */
+        new_image.options.logical_sector_bytes = disk->logical_sector_bytes;
     code = vdisk_new_image_open_parent(&new_image, path);
     if (code == VDISK_EXIT_OK)
         code = make_target(image, path, &new_image, &progress);

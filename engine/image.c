@@ -515,7 +515,7 @@ static enum vdisk_status check_geometry(struct vdisk_image *image, struct vdisk_
     const struct vdisk_disk *disk = &image->disk;
     const uint32_t sector = disk->logical_sector_bytes;
 
-    if (sector != 512 && sector != 4096)
+    if (sector != 512 && sector != 4096 && !(disk->optical && sector == 2048))
         return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, NULL, VDISK_NO_OFFSET,
                                 "sectors must have 512 or 4096 bytes");
     if (disk->size_bytes == 0 || disk->size_bytes > INT64_MAX ||

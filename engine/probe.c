@@ -1,5 +1,8 @@
 #include "engine/probe.h"
 
+#define RECOGNITION_OFFSET UINT64_C(32768)
+#define ANCHOR_OFFSET      UINT64_C(524288)
+
 /* Formats that are known by sight only: never to be taken for raw. */
 static const struct {
     const char *reason;
@@ -68,6 +71,17 @@ static const struct vdisk_format *claiming_format(const struct vdisk_probe *prob
     return first;
 }
 
+/* As far as the file reaches. */
+static enum vdisk_status read_place(struct vdisk_file *file, uint64_t file_bytes,
+                                    uint64_t offset_bytes, unsigned char *bytes, size_t count,
+                                    struct vdisk_error *error)
+{
+    if (offset_bytes >= file_bytes)
+        return VDISK_OK;
+    return vdisk_file_read(file, offset_bytes, bytes,
+                           (size_t)vdisk_min_u64(count, file_bytes - offset_bytes), error);
+}
+
 static enum vdisk_status read_probe(struct vdisk_file *file, struct vdisk_probe *probe,
                                     struct vdisk_error *error)
 {
@@ -83,7 +97,13 @@ static enum vdisk_status read_probe(struct vdisk_file *file, struct vdisk_probe 
     if (status != VDISK_OK)
         return status;
     tail = vdisk_min_u64(size, VDISK_SECTOR_BYTES);
-    return vdisk_file_read(file, size - tail, probe->tail, (size_t)tail, error);
+    status = vdisk_file_read(file, size - tail, probe->tail, (size_t)tail, error);
+    if (status == VDISK_OK)
+        status = read_place(file, size, RECOGNITION_OFFSET, probe->recognition,
+                            sizeof probe->recognition, error);
+    if (status == VDISK_OK)
+        status = read_place(file, size, ANCHOR_OFFSET, probe->anchor, sizeof probe->anchor, error);
+    return status;
 }
 
 static enum vdisk_status choose_by_probe(struct vdisk_file *file, struct vdisk_probe *probe,
@@ -158,6 +178,7 @@ static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdis
                                           uint64_t offset_bytes, const void *buffer,
                                           size_t length_bytes, struct vdisk_error *error)
 {
+    const struct vdisk_format *claimed;
     uint32_t others;
     enum vdisk_status status = read_probe(image->file, probe, error);
 
@@ -166,7 +187,8 @@ static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdis
     overlay_window(probe->head, 0, probe->head_bytes, offset_bytes, buffer, length_bytes);
     overlay_window(probe->tail, image->disk.size_bytes - VDISK_SECTOR_BYTES, VDISK_SECTOR_BYTES,
                    offset_bytes, buffer, length_bytes);
-    if (claiming_format(probe, &others) == NULL && foreign_reason(probe) == NULL)
+    claimed = claiming_format(probe, &others);
+    if (claimed == NULL ? foreign_reason(probe) == NULL : others == 0 && claimed->is_view)
         return VDISK_OK;
     return vdisk_image_fail(image, error, VDISK_ACCESS, NULL, offset_bytes,
                             "the write would turn this raw disk into an image of another format; "

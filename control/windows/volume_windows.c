@@ -71,7 +71,7 @@ bool vdisk_volume_query(const wchar_t *control_path, struct virtualdisk_state *s
 
 static bool read_first_sector(HANDLE device, uint64_t length_bytes)
 {
-    DWORD bytes = length_bytes % 4096 == 0 ? 4096 : 512;
+    DWORD bytes = length_bytes % 4096 == 0 ? 4096 : length_bytes % 2048 == 0 ? 2048 : 512;
     void *sector = VirtualAlloc(NULL, bytes, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
     OVERLAPPED start = {0};
     DWORD got = 0;

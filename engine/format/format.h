@@ -24,14 +24,17 @@
 
 #include <stdatomic.h>
 
-#define VDISK_PROBE_BYTES 4096u
+#define VDISK_PROBE_BYTES       4096u
+#define VDISK_RECOGNITION_BYTES 6144u /* sectors 16 to 18 of a CD */
 
 /* The beginning and the end of a file, for probing. What the file does not have is zero. */
 struct vdisk_probe {
     uint64_t file_bytes;
-    uint32_t head_bytes;                    /* valid bytes in head */
-    unsigned char head[VDISK_PROBE_BYTES];  /* from offset 0 */
-    unsigned char tail[VDISK_SECTOR_BYTES]; /* the last 512 bytes */
+    uint32_t head_bytes;                                /* valid bytes in head */
+    unsigned char head[VDISK_PROBE_BYTES];              /* from offset 0 */
+    unsigned char tail[VDISK_SECTOR_BYTES];             /* the last 512 bytes */
+    unsigned char recognition[VDISK_RECOGNITION_BYTES]; /* from offset 32768 */
+    unsigned char anchor[VDISK_SECTOR_BYTES];           /* from offset 524288 */
 };
 
 /* A name under which a parent may be found, in the order in which to try. */
@@ -45,6 +48,7 @@ struct vdisk_format {
     const char *name;        /* as on the command line */
     const char *description; /* one line */
     uint32_t capabilities;   /* enum vdisk_capability */
+    bool is_view;            /* a raw disk that turns into it gains nothing: need not be guarded */
     bool dense;              /* its files must not be sparse: Windows mounts no sparse VHD */
 
     /* True when the file is surely of this format, intact or not. NULL: never probed. */

@@ -1,4 +1,5 @@
 /* The table of formats: a new one is added here. */
+#include "engine/format/cd/iso.h"
 #include "engine/format/format.h"
 #include "engine/format/qcow2/qcow2.h"
 #include "engine/format/raw.h"
@@ -13,6 +14,7 @@ const struct vdisk_format *const vdisk_formats[] = {
     &vdisk_format_qcow2,
     &vdisk_format_vmdk,
     &vdisk_format_vdi,
+    &vdisk_format_iso,
     &vdisk_format_raw, /* claims nothing: what no other format claims is raw */
     NULL,
 };
