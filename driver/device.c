@@ -191,9 +191,8 @@ static VOID DescribeDeviceObject(VD_DEVICE *Device)
     DeviceObject->AlignmentRequirement = FILE_LONG_ALIGNMENT;
     /* Both types have a volume parameter block; nobody has mounted the volume yet. */
     DeviceObject->DeviceType = Device->Volume.Optical ? FILE_DEVICE_CD_ROM : FILE_DEVICE_DISK;
-    DeviceObject->Characteristics &= ~(FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE);
     if (Device->Volume.Optical)
-        DeviceObject->Characteristics |= FILE_REMOVABLE_MEDIA | FILE_READ_ONLY_DEVICE;
+        DeviceObject->Characteristics |= FILE_REMOVABLE_MEDIA;
     /*
      * The framework always sets it. With it, opening a file on the volume would be checked against
      * the device's descriptor, and only administrators would get any.

@@ -66,8 +66,9 @@ static NTSTATUS QueryValue(const VD_OWNER *Owner, const VD_SOURCE *Source, WDFME
                                              WDF_NO_OBJECT_ATTRIBUTES, &Key)
                  : WdfDeviceOpenRegistryKey(Owner->Device, PLUGPLAY_REGKEY_DEVICE, KEY_READ,
                                             WDF_NO_OBJECT_ATTRIBUTES, &Key);
+    /* Some devices have no such key. What is not said there leaves the strictest choice. */
     if (!NT_SUCCESS(Status))
-        return Status;
+        return STATUS_OBJECT_NAME_NOT_FOUND;
     RtlInitUnicodeString(&Name, Source->ValueName);
     Status = WdfRegistryQueryMemory(Key, &Name, PagedPool, WDF_NO_OBJECT_ATTRIBUTES, Memory, &Type);
     WdfRegistryClose(Key);

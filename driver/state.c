@@ -19,6 +19,17 @@ static VOID RecognizeVolume(VD_DEVICE *Device, struct vdisk_error *Error)
     vdisk_free(BootSector);
 }
 
+/* The device's characteristics say the same as IOCTL_DISK_IS_WRITABLE. */
+static VOID ShowReadOnly(VD_DEVICE *Device)
+{
+    PDEVICE_OBJECT DeviceObject = WdfDeviceWdmGetDeviceObject(Device->Handle);
+
+    if (Device->Volume.ReadOnly)
+        DeviceObject->Characteristics |= FILE_READ_ONLY_DEVICE;
+    else
+        DeviceObject->Characteristics &= ~FILE_READ_ONLY_DEVICE;
+}
+
 VOID VdStateDescribe(VD_DEVICE *Device, struct vdisk_error *Error)
 {
     const VD_PARAMETERS *Parameters = Device->Parameters;
@@ -43,6 +54,7 @@ VOID VdStateDescribe(VD_DEVICE *Device, struct vdisk_error *Error)
     RtlCopyMemory(Volume->Format, Device->Medium->Format, sizeof(Volume->Format));
     VdVolumeIdentify(Volume, UpcaseUnit);
     RecognizeVolume(Device, Error);
+    ShowReadOnly(Device);
 }
 
 VOID VdStateSetSize(VD_DEVICE *Device, ULONGLONG SizeBytes)
@@ -70,6 +82,7 @@ NTSTATUS VdStateSetReadOnly(VD_DEVICE *Device, BOOLEAN ReadOnly)
         KeAcquireSpinLock(&Device->VolumeLock, &OldIrql);
         Device->Volume.ReadOnly = ReadOnly;
         KeReleaseSpinLock(&Device->VolumeLock, OldIrql);
+        ShowReadOnly(Device);
     }
     VdMediumLeaveAlone(Device->Medium);
     return Status;
