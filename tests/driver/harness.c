@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_RING     8
-#define CONTROL_LIMIT 60000 /* milliseconds */
+#define PATH_RING      8
+#define START_ATTEMPTS 3
+#define CONTROL_LIMIT  60000 /* milliseconds */
 
 static const struct test_case *const tables[] = {
     ioctl_cases, transfer_cases, lifetime_cases, refusal_cases,    format_cases,
@@ -84,6 +85,19 @@ void control_command(wchar_t *command, const wchar_t *format, ...)
     va_end(arguments);
 }
 
+BOOL start_process(wchar_t *command, BOOL inherit, STARTUPINFOW *startup,
+                   PROCESS_INFORMATION *process)
+{
+    for (int attempt = 1;; attempt++) {
+        if (CreateProcessW(NULL, command, NULL, NULL, inherit, 0, NULL, NULL, startup, process))
+            return TRUE;
+        if (GetLastError() != ERROR_INTERNAL_ERROR || attempt == START_ATTEMPTS)
+            return FALSE;
+        printf("a process died before it began: start %d of %d\n", attempt + 1, START_ATTEMPTS);
+        Sleep(500);
+    }
+}
+
 /* Output goes to files: a service that the program starts would keep a pipe open for ever. */
 void run_control(struct outcome *outcome, const wchar_t *format, ...)
 {
@@ -98,7 +112,7 @@ void run_control(struct outcome *outcome, const wchar_t *format, ...)
     startup.hStdInput = INVALID_HANDLE_VALUE;
     startup.hStdOutput = output_file(L"control.out");
     startup.hStdError = output_file(L"control.err");
-    CHECK(CreateProcessW(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &startup, &process));
+    CHECK(start_process(command, TRUE, &startup, &process));
     CHECK_EQUAL(WaitForSingleObject(process.hProcess, CONTROL_LIMIT), WAIT_OBJECT_0);
     CHECK(GetExitCodeProcess(process.hProcess, &outcome->exit_code));
     CloseHandle(process.hThread);

@@ -63,6 +63,13 @@ struct outcome {
 /* Runs the control utility; `arguments` is a command line without the program. */
 void run_control(struct outcome *outcome, const wchar_t *format, ...);
 
+/*
+ * CreateProcess. On a machine that is short of everything Wine's new process may die before it
+ * begins, which has an error of its own: then, and only then, it is started again.
+ */
+BOOL start_process(wchar_t *command, BOOL inherit, STARTUPINFOW *startup,
+                   PROCESS_INFORMATION *process);
+
 /* The command line that run_control would run, for those who run it themselves. */
 void control_command(wchar_t command[PATH_CHARS * 3], const wchar_t *format, ...);
 

@@ -176,7 +176,7 @@ static void test_kill_holder(void)
     volume_open(&volume, test_path(L"holder.img"), L"");
     GetModuleFileNameW(NULL, program, PATH_CHARS);
     _snwprintf(command, PATH_CHARS * 2, L"\"%ls\" --hold \\\\.\\%ls", program, volume.letter);
-    CHECK(CreateProcessW(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process));
+    CHECK(start_process(command, FALSE, &startup, &process));
     Sleep(1500);
     CHECK(TerminateProcess(process.hProcess, 1));
     CHECK_EQUAL(WaitForSingleObject(process.hProcess, 10000), WAIT_OBJECT_0);

@@ -127,7 +127,7 @@ static DWORD WINAPI close_after(void *context)
     wchar_t *command = context;
 
     Sleep(4500);
-    if (!CreateProcessW(NULL, command, NULL, NULL, FALSE, 0, NULL, NULL, &startup, &process))
+    if (!start_process(command, FALSE, &startup, &process))
         return 1;
     WaitForSingleObject(process.hProcess, INFINITE);
     CloseHandle(process.hThread);
