@@ -64,8 +64,9 @@ struct outcome {
 void run_control(struct outcome *outcome, const wchar_t *format, ...);
 
 /*
- * CreateProcess. On a machine that is short of everything Wine's new process may die before it
- * begins, which has an error of its own: then, and only then, it is started again.
+ * CreateProcess. In Wine a new process whose address space has no room for what every process needs
+ * ends before it begins (see wine/session), which has an error of its own: then, and only then, it
+ * is started again.
  */
 BOOL start_process(wchar_t *command, BOOL inherit, STARTUPINFOW *startup,
                    PROCESS_INFORMATION *process);
