@@ -1,222 +1,25 @@
 #include "driver/ioctl_answer.h"
-#include "driver/ioctl_codes.h"
+#include "driver/ioctl_cd.h"
+#include "driver/ioctl_geometry.h"
+#include "driver/ioctl_medium.h"
+#include "driver/ioctl_mount.h"
+#include "driver/ioctl_partition.h"
 #include "driver/ioctl_property.h"
-#include "engine/base/endian.h"
-#include "virtualdisk/driver_abi.h"
+#include "driver/ioctl_question.h"
+#include "driver/ioctl_state.h"
 
-/* Of every input only fields in its first bytes are of interest. */
-#define INPUT_BYTES 16u
-
-typedef struct _VD_QUESTION {
-    const VD_VOLUME *Volume;
-    const VD_ACTIVITY *Activity;
-    uint8_t Input[INPUT_BYTES]; /* a copy; zero behind what was sent */
-    size_t InputLength;
-    size_t OutputLength;
-} VD_QUESTION;
-
-/*
- * Writes the answer into Output, which is zeroed and at least as long as the row of the table
- * says, and its length into *Information, which is that minimum already.
- */
-typedef int32_t VD_ANSWER(const VD_QUESTION *Question, uint8_t *Output, size_t *Information);
+/* Which volumes have an answer. */
+#define ON_DISK 1u
+#define ON_CD   2u
+#define ON_BOTH (ON_DISK | ON_CD)
 
 typedef struct _VD_IOCTL {
     uint32_t Code;
-    uint16_t InputMinimum;  /* less: STATUS_INFO_LENGTH_MISMATCH */
+    uint8_t Volumes;        /* ON_...; others: STATUS_INVALID_DEVICE_REQUEST */
+    uint8_t InputMinimum;   /* less: STATUS_INFO_LENGTH_MISMATCH */
     uint16_t OutputMinimum; /* less: STATUS_BUFFER_TOO_SMALL */
     VD_ANSWER *Answer;      /* NULL: there is nothing to do or say */
 } VD_IOCTL;
-
-#define MEDIA_TYPE_FIXED      12u
-#define DEVICE_TYPE_DISK      7u
-#define NOT_PARTITIONABLE     UINT32_MAX
-#define GPT_READ_ONLY         0x1000000000000000ull
-#define COUNTED_MINIMUM       4u /* sizeof(MOUNTDEV_NAME), sizeof(MOUNTDEV_UNIQUE_ID) */
-#define HOTPLUG_BYTES         8u
-#define GEOMETRY_BYTES        24u
-#define GEOMETRY_EX_BYTES     32u /* up to Data */
-#define PARTITION_BYTES       32u
-#define PARTITION_EX_BYTES    144u
-#define DEVICE_NUMBER_BYTES   12u
-#define EXTENTS_BYTES         32u
-#define PROPERTY_QUERY_BYTES  8u /* up to AdditionalParameters */
-#define DESCRIPTOR_HEAD_BYTES 8u
-
-/*
- * Volumes are no part of \\.\PhysicalDrive0, 1, ...: their numbers begin where no disk's are, so
- * that no tool takes the disk of the same number for the one under the volume.
- */
-#define DISK_NUMBER_BASE 0x10000u
-
-static int32_t AnswerGeometry(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    const VD_GEOMETRY Geometry = VdVolumeGeometry(Question->Volume);
-
-    (void)Information;
-    vdisk_store_le64(Output, Geometry.Cylinders);
-    vdisk_store_le32(Output + 8, MEDIA_TYPE_FIXED);
-    vdisk_store_le32(Output + 12, Geometry.TracksPerCylinder);
-    vdisk_store_le32(Output + 16, Geometry.SectorsPerTrack);
-    vdisk_store_le32(Output + 20, Question->Volume->LogicalSectorBytes);
-    return VD_STATUS_SUCCESS;
-}
-
-static int32_t AnswerGeometryEx(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    vdisk_store_le64(Output + 24, Question->Volume->SizeBytes);
-    return AnswerGeometry(Question, Output, Information);
-}
-
-static int32_t AnswerLength(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Information;
-    vdisk_store_le64(Output, Question->Volume->SizeBytes);
-    return VD_STATUS_SUCCESS;
-}
-
-/* The whole volume as one partition without a table. */
-static int32_t AnswerPartition(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Information;
-    vdisk_store_le64(Output + 8, Question->Volume->SizeBytes);
-    Output[24] = Question->Volume->PartitionType;
-    Output[26] = true; /* RecognizedPartition */
-    return VD_STATUS_SUCCESS;
-}
-
-static int32_t AnswerPartitionEx(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Information;
-    vdisk_store_le64(Output + 16, Question->Volume->SizeBytes);
-    Output[32] = Question->Volume->PartitionType; /* PartitionStyle 0: MBR */
-    Output[34] = true;
-    return VD_STATUS_SUCCESS;
-}
-
-static int32_t AnswerIsWritable(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Output;
-    (void)Information;
-    return Question->Volume->ReadOnly ? VD_STATUS_MEDIA_WRITE_PROTECTED : VD_STATUS_SUCCESS;
-}
-
-/* The media never change; whoever gives room for a count of changes gets 0. */
-static int32_t AnswerCheckVerify(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Output;
-    if (Question->OutputLength >= sizeof(uint32_t))
-        *Information = sizeof(uint32_t);
-    return VD_STATUS_SUCCESS;
-}
-
-static int32_t AnswerDeviceNumber(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Information;
-    vdisk_store_le32(Output, DEVICE_TYPE_DISK);
-    vdisk_store_le32(Output + 4, DISK_NUMBER_BASE + Question->Volume->Number);
-    vdisk_store_le32(Output + 8, NOT_PARTITIONABLE);
-    return VD_STATUS_SUCCESS;
-}
-
-/* Neither media nor device can be pulled out. */
-static int32_t AnswerHotplug(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Question;
-    (void)Information;
-    vdisk_store_le32(Output, HOTPLUG_BYTES);
-    return VD_STATUS_SUCCESS;
-}
-
-static int32_t AnswerProperty(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    uint8_t Descriptor[VD_PROPERTY_BYTES] = {0};
-    const size_t Length =
-        VdPropertyDescribe(Question->Volume, vdisk_load_le32(Question->Input), Descriptor);
-    const uint32_t QueryType = vdisk_load_le32(Question->Input + 4);
-
-    if (Length == 0 || QueryType > VD_PROPERTY_EXISTS_QUERY)
-        return VD_STATUS_NOT_SUPPORTED;
-    if (QueryType == VD_PROPERTY_EXISTS_QUERY)
-        return VD_STATUS_SUCCESS;
-    if (Question->OutputLength < DESCRIPTOR_HEAD_BYTES)
-        return VD_STATUS_BUFFER_TOO_SMALL;
-    /* A short buffer gets the beginning, whose Size tells how much there is. */
-    *Information = Length < Question->OutputLength ? Length : Question->OutputLength;
-    memcpy(Output, Descriptor, *Information);
-    return VD_STATUS_SUCCESS;
-}
-
-/* A 16-bit count and as many bytes; the count alone where they do not fit. */
-static int32_t AnswerCounted(const VD_QUESTION *Question, const void *Bytes, uint16_t Count,
-                             uint8_t *Output, size_t *Information)
-{
-    vdisk_store_le16(Output, Count);
-    if (Question->OutputLength - sizeof(uint16_t) < Count)
-        return VD_STATUS_BUFFER_OVERFLOW;
-    memcpy(Output + sizeof(uint16_t), Bytes, Count);
-    *Information = sizeof(uint16_t) + Count;
-    return VD_STATUS_SUCCESS;
-}
-
-static int32_t AnswerDeviceName(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    return AnswerCounted(Question, Question->Volume->Name, Question->Volume->NameBytes, Output,
-                         Information);
-}
-
-static int32_t AnswerUniqueId(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    static const char Label[] = {'V', 'i', 'r', 't', 'u', 'a', 'l', 'D', 'i', 's', 'k', ':'};
-    uint8_t Id[sizeof(Label) + VD_IDENTITY_BYTES];
-
-    memcpy(Id, Label, sizeof(Label));
-    memcpy(Id + sizeof(Label), Question->Volume->Identity, VD_IDENTITY_BYTES);
-    return AnswerCounted(Question, Id, sizeof(Id), Output, Information);
-}
-
-static int32_t AnswerStableGuid(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Information;
-    memcpy(Output, Question->Volume->Identity, VD_IDENTITY_BYTES);
-    return VD_STATUS_SUCCESS;
-}
-
-/* No letter is wished for: the mount manager chooses, and remembers what the user chose. */
-static int32_t AnswerSuggestedLink(const VD_QUESTION *Question, uint8_t *Output,
-                                   size_t *Information)
-{
-    (void)Question;
-    (void)Output;
-    (void)Information;
-    return VD_STATUS_NOT_FOUND;
-}
-
-static int32_t AnswerExtents(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Information;
-    vdisk_store_le32(Output, 1);
-    vdisk_store_le32(Output + 8, DISK_NUMBER_BASE + Question->Volume->Number);
-    vdisk_store_le64(Output + 24, Question->Volume->SizeBytes);
-    return VD_STATUS_SUCCESS;
-}
-
-/* Success would mean that it is off line. */
-static int32_t AnswerIsOffline(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    (void)Question;
-    (void)Output;
-    (void)Information;
-    return VD_STATUS_UNSUCCESSFUL;
-}
-
-static int32_t AnswerGptAttributes(const VD_QUESTION *Question, uint8_t *Output,
-                                   size_t *Information)
-{
-    (void)Information;
-    vdisk_store_le64(Output, Question->Volume->ReadOnly ? GPT_READ_ONLY : 0);
-    return VD_STATUS_SUCCESS;
-}
 
 /* The zero in the output is the answer. */
 static int32_t AnswerNo(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
@@ -227,105 +30,105 @@ static int32_t AnswerNo(const VD_QUESTION *Question, uint8_t *Output, size_t *In
     return VD_STATUS_SUCCESS;
 }
 
-static uint32_t StateFlags(const VD_VOLUME *Volume, const VD_ACTIVITY *Activity)
+/* Of questions without output, where success would mean yes. */
+static int32_t AnswerNotSo(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
 {
-    uint32_t Flags = 0;
-
-    Flags |= Volume->ReadOnly ? VIRTUALDISK_STATE_READ_ONLY : 0;
-    Flags |= Volume->Optical ? VIRTUALDISK_STATE_OPTICAL : 0;
-    Flags |= Volume->DiscardBytes != 0 ? VIRTUALDISK_STATE_CAN_TRIM : 0;
-    Flags |= Volume->Flags & VIRTUALDISK_FLAG_PERSISTENT ? VIRTUALDISK_STATE_PERSISTENT : 0;
-    Flags |= Volume->Flags & VIRTUALDISK_FLAG_MEMORY ? VIRTUALDISK_STATE_MEMORY : 0;
-    Flags |= Volume->Flags & VIRTUALDISK_FLAG_RAM ? VIRTUALDISK_STATE_RAM : 0;
-    Flags |= Activity->Failing ? VIRTUALDISK_STATE_FAILING : 0;
-    return Flags;
-}
-
-static int32_t AnswerState(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
-    const VD_VOLUME *Volume = Question->Volume;
-    struct virtualdisk_state State = {
-        .version = VIRTUALDISK_ABI_VERSION,
-        .flags = StateFlags(Volume, Question->Activity),
-        .size_bytes = Volume->SizeBytes,
-        .logical_sector_bytes = Volume->LogicalSectorBytes,
-        .physical_sector_bytes = Volume->PhysicalSectorBytes,
-        .device_number = Volume->Number,
-        .disk_number = Volume->DiskNumber,
-        .partition_number = Volume->Window.number,
-        .requests_in_flight = Question->Activity->RequestsInFlight,
-        .offset_bytes = Volume->Window.offset_bytes,
-        .used_bytes = Question->Activity->UsedBytes,
-        .path_bytes = Volume->PathBytes,
-        .overlay_bytes = Volume->OverlayBytes,
-    };
-
-    memcpy(State.format, Volume->Format, sizeof(State.format));
-    memcpy(Output, &State, sizeof(State));
-    if (Question->OutputLength - sizeof(State) < (size_t)Volume->PathBytes + Volume->OverlayBytes)
-        return VD_STATUS_BUFFER_OVERFLOW;
-    Output += sizeof(State);
-    memcpy(Output, Volume->Path, Volume->PathBytes);
-    if (Volume->OverlayBytes != 0)
-        memcpy(Output + Volume->PathBytes, Volume->OverlayPath, Volume->OverlayBytes);
-    *Information = sizeof(State) + Volume->PathBytes + Volume->OverlayBytes;
-    return VD_STATUS_SUCCESS;
-}
-
-static int32_t AnswerStatistics(const VD_QUESTION *Question, uint8_t *Output, size_t *Information)
-{
+    (void)Question;
+    (void)Output;
     (void)Information;
-    memcpy(Output, Question->Activity->Statistics, sizeof(struct virtualdisk_statistics));
-    return VD_STATUS_SUCCESS;
+    return VD_STATUS_UNSUCCESSFUL;
 }
 
 static const VD_IOCTL Ioctls[] = {
-    {VD_IOCTL_DISK_GET_DRIVE_GEOMETRY, 0, GEOMETRY_BYTES, AnswerGeometry},
-    {VD_IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, 0, GEOMETRY_EX_BYTES, AnswerGeometryEx},
-    {VD_IOCTL_DISK_GET_MEDIA_TYPES, 0, GEOMETRY_BYTES, AnswerGeometry},
-    {VD_IOCTL_DISK_GET_LENGTH_INFO, 0, sizeof(uint64_t), AnswerLength},
-    {VD_IOCTL_DISK_GET_PARTITION_INFO, 0, PARTITION_BYTES, AnswerPartition},
-    {VD_IOCTL_DISK_GET_PARTITION_INFO_EX, 0, PARTITION_EX_BYTES, AnswerPartitionEx},
-    {VD_IOCTL_DISK_SET_PARTITION_INFO, sizeof(uint8_t), 0, AnswerIsWritable},
-    {VD_IOCTL_DISK_IS_WRITABLE, 0, 0, AnswerIsWritable},
-    {VD_IOCTL_DISK_CHECK_VERIFY, 0, 0, AnswerCheckVerify},
-    {VD_IOCTL_DISK_MEDIA_REMOVAL, sizeof(uint8_t), 0, NULL},
-    {VD_IOCTL_DISK_UPDATE_PROPERTIES, 0, 0, NULL},
+    {VD_IOCTL_CDROM_READ_TOC, ON_CD, 0, VD_TOC_BYTES, VdCdAnswerToc},
+    {VD_IOCTL_CDROM_READ_TOC_EX, ON_CD, VD_TOC_QUERY_BYTES, VD_TOC_MINIMUM_BYTES, VdCdAnswerTocEx},
+    {VD_IOCTL_CDROM_GET_LAST_SESSION, ON_CD, 0, VD_SESSION_BYTES, VdCdAnswerSession},
+    {VD_IOCTL_CDROM_GET_DRIVE_GEOMETRY, ON_CD, 0, VD_GEOMETRY_BYTES, VdGeometryAnswer},
+    {VD_IOCTL_CDROM_GET_DRIVE_GEOMETRY_EX, ON_CD, 0, VD_GEOMETRY_EX_BYTES, VdGeometryAnswerEx},
+    {VD_IOCTL_CDROM_GET_CONFIGURATION, ON_CD, VD_CONFIGURATION_QUERY_BYTES, VD_CONFIGURATION_BYTES,
+     VdCdAnswerConfiguration},
+    {VD_IOCTL_CDROM_DISK_TYPE, ON_CD, 0, VD_DISK_TYPE_BYTES, VdCdAnswerDiskType},
+    {VD_IOCTL_CDROM_CHECK_VERIFY, ON_CD, 0, 0, VdMediumAnswerCheckVerify},
+    {VD_IOCTL_CDROM_MEDIA_REMOVAL, ON_CD, sizeof(uint8_t), 0, NULL},
+    {VD_IOCTL_CDROM_LOAD_MEDIA, ON_CD, 0, 0, NULL},
 
-    {VD_IOCTL_STORAGE_CHECK_VERIFY, 0, 0, AnswerCheckVerify},
-    {VD_IOCTL_STORAGE_CHECK_VERIFY2, 0, 0, AnswerCheckVerify},
-    {VD_IOCTL_STORAGE_GET_DEVICE_NUMBER, 0, DEVICE_NUMBER_BYTES, AnswerDeviceNumber},
-    {VD_IOCTL_STORAGE_GET_HOTPLUG_INFO, 0, HOTPLUG_BYTES, AnswerHotplug},
-    {VD_IOCTL_STORAGE_GET_MEDIA_TYPES, 0, GEOMETRY_BYTES, AnswerGeometry},
-    {VD_IOCTL_STORAGE_MEDIA_REMOVAL, sizeof(uint8_t), 0, NULL},
-    {VD_IOCTL_STORAGE_QUERY_PROPERTY, PROPERTY_QUERY_BYTES, 0, AnswerProperty},
+    {VD_IOCTL_DISK_GET_DRIVE_GEOMETRY, ON_BOTH, 0, VD_GEOMETRY_BYTES, VdGeometryAnswer},
+    {VD_IOCTL_DISK_GET_DRIVE_GEOMETRY_EX, ON_BOTH, 0, VD_GEOMETRY_EX_BYTES, VdGeometryAnswerEx},
+    {VD_IOCTL_DISK_GET_MEDIA_TYPES, ON_BOTH, 0, VD_GEOMETRY_BYTES, VdGeometryAnswer},
+    {VD_IOCTL_DISK_GET_LENGTH_INFO, ON_BOTH, 0, sizeof(uint64_t), VdGeometryAnswerLength},
+    {VD_IOCTL_DISK_GET_PARTITION_INFO, ON_BOTH, 0, VD_PARTITION_BYTES, VdPartitionAnswer},
+    {VD_IOCTL_DISK_GET_PARTITION_INFO_EX, ON_BOTH, 0, VD_PARTITION_EX_BYTES, VdPartitionAnswerEx},
+    {VD_IOCTL_DISK_GET_DRIVE_LAYOUT, ON_BOTH, 0, VD_LAYOUT_BYTES, VdPartitionAnswerLayout},
+    {VD_IOCTL_DISK_GET_DRIVE_LAYOUT_EX, ON_BOTH, 0, VD_LAYOUT_EX_BYTES, VdPartitionAnswerLayoutEx},
+    {VD_IOCTL_DISK_SET_PARTITION_INFO, ON_DISK, sizeof(uint8_t), 0, VdPartitionAnswerSet},
+    {VD_IOCTL_DISK_SET_PARTITION_INFO_EX, ON_DISK, VD_SET_PARTITION_EX_BYTES, 0,
+     VdPartitionAnswerSetEx},
+    {VD_IOCTL_DISK_GET_DISK_ATTRIBUTES, ON_DISK, 0, VD_ATTRIBUTES_BYTES, VdMediumAnswerAttributes},
+    {VD_IOCTL_DISK_GET_CACHE_INFORMATION, ON_DISK, 0, VD_CACHE_BYTES, VdMediumAnswerCache},
+    {VD_IOCTL_DISK_IS_CLUSTERED, ON_DISK, 0, sizeof(uint8_t), AnswerNo},
+    {VD_IOCTL_DISK_IS_WRITABLE, ON_BOTH, 0, 0, VdMediumAnswerIsWritable},
+    {VD_IOCTL_DISK_CHECK_VERIFY, ON_BOTH, 0, 0, VdMediumAnswerCheckVerify},
+    {VD_IOCTL_DISK_MEDIA_REMOVAL, ON_BOTH, sizeof(uint8_t), 0, NULL},
+    {VD_IOCTL_DISK_UPDATE_PROPERTIES, ON_DISK, 0, 0, NULL},
 
-    {VD_IOCTL_MOUNTDEV_QUERY_DEVICE_NAME, 0, COUNTED_MINIMUM, AnswerDeviceName},
-    {VD_IOCTL_MOUNTDEV_QUERY_UNIQUE_ID, 0, COUNTED_MINIMUM, AnswerUniqueId},
-    {VD_IOCTL_MOUNTDEV_QUERY_STABLE_GUID, 0, VD_IDENTITY_BYTES, AnswerStableGuid},
-    {VD_IOCTL_MOUNTDEV_QUERY_SUGGESTED_LINK_NAME, 0, 0, AnswerSuggestedLink},
-    {VD_IOCTL_MOUNTDEV_LINK_CREATED, COUNTED_MINIMUM, 0, NULL},
-    {VD_IOCTL_MOUNTDEV_LINK_CREATED_OLD, COUNTED_MINIMUM, 0, NULL},
-    {VD_IOCTL_MOUNTDEV_LINK_DELETED, COUNTED_MINIMUM, 0, NULL},
-    {VD_IOCTL_MOUNTDEV_LINK_DELETED_OLD, COUNTED_MINIMUM, 0, NULL},
+    {VD_IOCTL_STORAGE_CHECK_VERIFY, ON_BOTH, 0, 0, VdMediumAnswerCheckVerify},
+    {VD_IOCTL_STORAGE_CHECK_VERIFY2, ON_BOTH, 0, 0, VdMediumAnswerCheckVerify},
+    {VD_IOCTL_STORAGE_GET_DEVICE_NUMBER, ON_BOTH, 0, VD_DEVICE_NUMBER_BYTES,
+     VdPartitionAnswerDeviceNumber},
+    {VD_IOCTL_STORAGE_GET_DEVICE_NUMBER_EX, ON_BOTH, 0, VD_DEVICE_NUMBER_EX_BYTES,
+     VdPartitionAnswerDeviceNumberEx},
+    {VD_IOCTL_STORAGE_GET_HOTPLUG_INFO, ON_BOTH, 0, VD_HOTPLUG_BYTES, VdMediumAnswerHotplug},
+    {VD_IOCTL_STORAGE_GET_MEDIA_TYPES, ON_BOTH, 0, VD_GEOMETRY_BYTES, VdGeometryAnswer},
+    {VD_IOCTL_STORAGE_GET_MEDIA_TYPES_EX, ON_BOTH, 0, VD_MEDIA_TYPES_BYTES,
+     VdGeometryAnswerMediaTypes},
+    {VD_IOCTL_STORAGE_READ_CAPACITY, ON_BOTH, 0, VD_CAPACITY_BYTES, VdGeometryAnswerCapacity},
+    {VD_IOCTL_STORAGE_QUERY_PROPERTY, ON_BOTH, VD_PROPERTY_QUERY_BYTES, 0, VdPropertyAnswer},
+    {VD_IOCTL_STORAGE_MEDIA_REMOVAL, ON_BOTH, sizeof(uint8_t), 0, NULL},
+    {VD_IOCTL_STORAGE_EJECTION_CONTROL, ON_CD, sizeof(uint8_t), 0, NULL},
+    {VD_IOCTL_STORAGE_MCN_CONTROL, ON_CD, sizeof(uint8_t), 0, NULL},
+    {VD_IOCTL_STORAGE_LOAD_MEDIA, ON_CD, 0, 0, NULL},
+    {VD_IOCTL_STORAGE_LOAD_MEDIA2, ON_CD, 0, 0, NULL},
 
-    {VD_IOCTL_VOLUME_ONLINE, 0, 0, NULL},
-    {VD_IOCTL_VOLUME_POST_ONLINE, 0, 0, NULL},
-    {VD_IOCTL_VOLUME_IS_OFFLINE, 0, 0, AnswerIsOffline},
-    {VD_IOCTL_VOLUME_IS_IO_CAPABLE, 0, 0, NULL},
-    {VD_IOCTL_VOLUME_IS_DYNAMIC, 0, sizeof(uint8_t), AnswerNo},
-    {VD_IOCTL_VOLUME_GET_GPT_ATTRIBUTES, 0, sizeof(uint64_t), AnswerGptAttributes},
-    {VD_IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, 0, EXTENTS_BYTES, AnswerExtents},
+    {VD_IOCTL_MOUNTDEV_QUERY_DEVICE_NAME, ON_BOTH, 0, VD_COUNTED_BYTES, VdMountAnswerDeviceName},
+    {VD_IOCTL_MOUNTDEV_QUERY_UNIQUE_ID, ON_BOTH, 0, VD_COUNTED_BYTES, VdMountAnswerUniqueId},
+    {VD_IOCTL_MOUNTDEV_QUERY_STABLE_GUID, ON_BOTH, 0, VD_IDENTITY_BYTES, VdMountAnswerStableGuid},
+    {VD_IOCTL_MOUNTDEV_QUERY_SUGGESTED_LINK_NAME, ON_BOTH, 0, 0, VdMountAnswerSuggestedLink},
+    {VD_IOCTL_MOUNTDEV_LINK_CREATED, ON_BOTH, VD_COUNTED_BYTES, 0, NULL},
+    {VD_IOCTL_MOUNTDEV_LINK_CREATED_OLD, ON_BOTH, VD_COUNTED_BYTES, 0, NULL},
+    {VD_IOCTL_MOUNTDEV_LINK_DELETED, ON_BOTH, VD_COUNTED_BYTES, 0, NULL},
+    {VD_IOCTL_MOUNTDEV_LINK_DELETED_OLD, ON_BOTH, VD_COUNTED_BYTES, 0, NULL},
 
-    {VD_IOCTL_QUERY_STATE, 0, sizeof(struct virtualdisk_state), AnswerState},
-    {VD_IOCTL_QUERY_STATISTICS, 0, sizeof(struct virtualdisk_statistics), AnswerStatistics},
+    {VD_IOCTL_VOLUME_ONLINE, ON_BOTH, 0, 0, NULL},
+    {VD_IOCTL_VOLUME_POST_ONLINE, ON_BOTH, 0, 0, NULL},
+    {VD_IOCTL_VOLUME_IS_OFFLINE, ON_BOTH, 0, 0, AnswerNotSo},
+    {VD_IOCTL_VOLUME_IS_IO_CAPABLE, ON_BOTH, 0, 0, NULL},
+    {VD_IOCTL_VOLUME_SUPPORTS_ONLINE_OFFLINE, ON_BOTH, 0, 0, AnswerNotSo},
+    {VD_IOCTL_VOLUME_IS_DYNAMIC, ON_BOTH, 0, sizeof(uint8_t), AnswerNo},
+    {VD_IOCTL_VOLUME_IS_CLUSTERED, ON_BOTH, 0, 0, AnswerNotSo},
+    {VD_IOCTL_VOLUME_UPDATE_PROPERTIES, ON_BOTH, 0, 0, NULL},
+    {VD_IOCTL_VOLUME_GET_GPT_ATTRIBUTES, ON_BOTH, 0, sizeof(uint64_t), VdPartitionAnswerAttributes},
+    {VD_IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, ON_DISK, 0, VD_EXTENTS_BYTES,
+     VdPartitionAnswerExtents},
+    {VD_IOCTL_VOLUME_QUERY_VOLUME_NUMBER, ON_DISK, 0, VD_VOLUME_NUMBER_BYTES,
+     VdPartitionAnswerVolumeNumber},
+    {VD_IOCTL_VOLUME_IS_PARTITION, ON_DISK, 0, 0, VdPartitionAnswerIsPartition},
+    {VD_IOCTL_VOLUME_LOGICAL_TO_PHYSICAL, ON_DISK, sizeof(uint64_t), VD_PHYSICAL_OFFSETS_BYTES,
+     VdPartitionAnswerToPhysical},
+    {VD_IOCTL_VOLUME_PHYSICAL_TO_LOGICAL, ON_DISK, VD_PHYSICAL_OFFSET_BYTES, sizeof(uint64_t),
+     VdPartitionAnswerToLogical},
+
+    {VD_IOCTL_QUERY_STATE, ON_BOTH, 0, sizeof(struct virtualdisk_state), VdStateAnswer},
+    {VD_IOCTL_QUERY_STATISTICS, ON_BOTH, 0, sizeof(struct virtualdisk_statistics),
+     VdStateAnswerStatistics},
 };
 
-static const VD_IOCTL *FindIoctl(uint32_t Code)
+static const VD_IOCTL *FindIoctl(const VD_VOLUME *Volume, uint32_t Code)
 {
+    const uint8_t Kind = Volume->Optical ? ON_CD : ON_DISK;
+
     for (size_t i = 0; i < sizeof(Ioctls) / sizeof(Ioctls[0]); i++) {
         if (Ioctls[i].Code == Code)
-            return &Ioctls[i];
+            return (Ioctls[i].Volumes & Kind) != 0 ? &Ioctls[i] : NULL;
     }
     return NULL;
 }
@@ -340,7 +143,7 @@ int32_t VdIoctlAnswer(const VD_VOLUME *Volume, const VD_ACTIVITY *Activity, uint
                       const void *UnsafeInput, size_t InputLength, void *Output,
                       size_t OutputLength, size_t *Information)
 {
-    const VD_IOCTL *Ioctl = FindIoctl(Code);
+    const VD_IOCTL *Ioctl = FindIoctl(Volume, Code);
     VD_QUESTION Question = {.Volume = Volume,
                             .Activity = Activity,
                             .InputLength = InputLength,
@@ -355,8 +158,7 @@ int32_t VdIoctlAnswer(const VD_VOLUME *Volume, const VD_ACTIVITY *Activity, uint
     if (OutputLength < Ioctl->OutputMinimum)
         return VD_STATUS_BUFFER_TOO_SMALL;
     if (InputLength != 0)
-        memcpy(Question.Input, UnsafeInput,
-               InputLength < INPUT_BYTES ? InputLength : (size_t)INPUT_BYTES);
+        memcpy(Question.Input, UnsafeInput, vdisk_min_size(InputLength, VD_INPUT_BYTES));
     if (OutputLength != 0)
         memset(Output, 0, OutputLength);
 
@@ -366,4 +168,11 @@ int32_t VdIoctlAnswer(const VD_VOLUME *Volume, const VD_ACTIVITY *Activity, uint
     if (!DeliversOutput(Status))
         *Information = 0;
     return Status;
+}
+
+bool VdIoctlEjects(const VD_VOLUME *Volume, uint32_t Code)
+{
+    return Volume->Optical &&
+           (Code == VD_IOCTL_STORAGE_EJECT_MEDIA || Code == VD_IOCTL_DISK_EJECT_MEDIA ||
+            Code == VD_IOCTL_CDROM_EJECT_MEDIA);
 }

@@ -17,4 +17,10 @@ int32_t VdIoctlAnswer(const VD_VOLUME *Volume, const VD_ACTIVITY *Activity, uint
                       const void *UnsafeInput, size_t InputLength, void *Output,
                       size_t OutputLength, size_t *Information);
 
+/*
+ * Whether the request is to put the medium out: that of a CD, which leaves by its device being
+ * taken away. VdIoctlAnswer refuses it, as it does on a disk.
+ */
+bool VdIoctlEjects(const VD_VOLUME *Volume, uint32_t Code);
+
 #endif

@@ -2,16 +2,10 @@
 #ifndef VIRTUALDISK_DRIVER_IOCTL_PROPERTY_H
 #define VIRTUALDISK_DRIVER_IOCTL_PROPERTY_H
 
-#include "driver/volume.h"
+#include "driver/ioctl_question.h"
 
-#define VD_PROPERTY_EXISTS_QUERY 1u
-#define VD_PROPERTY_BYTES        64u /* no descriptor is longer */
+#define VD_PROPERTY_QUERY_BYTES 8u /* STORAGE_PROPERTY_QUERY up to AdditionalParameters */
 
-/*
- * Writes the descriptor of a STORAGE_PROPERTY_ID into Descriptor, which is zeroed; returns its
- * length, or 0 when the volume has no such property.
- */
-size_t VdPropertyDescribe(const VD_VOLUME *Volume, uint32_t PropertyId,
-                          uint8_t Descriptor[VD_PROPERTY_BYTES]);
+VD_ANSWER VdPropertyAnswer;
 
 #endif

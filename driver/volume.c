@@ -31,10 +31,13 @@ static uint32_t LargestDivisor(uint64_t Value, uint32_t Limit)
 
 VD_GEOMETRY VdVolumeGeometry(const VD_VOLUME *Volume)
 {
-    const uint64_t SectorCount = Volume->SizeBytes / Volume->LogicalSectorBytes;
+    const uint64_t SectorCount = Volume->DiskBytes / Volume->LogicalSectorBytes;
     VD_GEOMETRY Geometry;
 
-    if (SectorCount % (USUAL_HEADS * USUAL_SECTORS) == 0) {
+    if (Volume->Optical) {
+        Geometry.TracksPerCylinder = MEGABYTE_HEADS;
+        Geometry.SectorsPerTrack = MEGABYTE_SECTORS;
+    } else if (SectorCount % (USUAL_HEADS * USUAL_SECTORS) == 0) {
         Geometry.TracksPerCylinder = USUAL_HEADS;
         Geometry.SectorsPerTrack = USUAL_SECTORS;
     } else if (SectorCount % (MEGABYTE_HEADS * MEGABYTE_SECTORS) == 0) {
@@ -71,9 +74,8 @@ void VdVolumeRecognize(VD_VOLUME *Volume, const uint8_t *BootSector)
         Volume->PartitionType = PARTITION_FAT32;
 }
 
-/* FNV-1a over the path with its case folded, and over where a partition begins. */
-static uint64_t HashVolume(const VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit),
-                           uint64_t Hash)
+/* FNV-1a over the path with its case folded. */
+static uint64_t HashPath(const VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit), uint64_t Hash)
 {
     for (uint32_t i = 0; i < Volume->PathBytes / sizeof(uint16_t); i++) {
         const uint16_t Unit = Upcase(Volume->Path[i]);
@@ -81,25 +83,37 @@ static uint64_t HashVolume(const VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t 
         Hash = (Hash ^ (Unit & 0xffu)) * FNV_PRIME;
         Hash = (Hash ^ (Unit >> 8)) * FNV_PRIME;
     }
-    if (Volume->Window.style != VIRTUALDISK_STYLE_NONE) {
-        for (uint32_t Shift = 0; Shift < 64; Shift += 8)
-            Hash = (Hash ^ (uint8_t)(Volume->Window.offset_bytes >> Shift)) * FNV_PRIME;
-    }
     return Hash;
+}
+
+/* The same, going on over where a partition begins. */
+static uint64_t HashPlace(const struct virtualdisk_window *Window, uint64_t Hash)
+{
+    if (Window->style == VIRTUALDISK_STYLE_NONE)
+        return Hash;
+    for (uint32_t Shift = 0; Shift < 64; Shift += 8)
+        Hash = (Hash ^ (uint8_t)(Window->offset_bytes >> Shift)) * FNV_PRIME;
+    return Hash;
+}
+
+static void PutIdentity(uint8_t *Identity, uint64_t First, uint64_t Second)
+{
+    for (uint32_t i = 0; i < HASH_BYTES; i++) {
+        Identity[i] = (uint8_t)(First >> (i * 8));
+        Identity[HASH_BYTES + i] = (uint8_t)(Second >> (i * 8));
+    }
+    /* It also serves as a GUID. */
+    Identity[GUID_VERSION_BYTE] =
+        (uint8_t)((Identity[GUID_VERSION_BYTE] & 0x0fu) | GUID_VERSION_OWN_WAYS);
+    Identity[GUID_VARIANT_BYTE] = (uint8_t)((Identity[GUID_VARIANT_BYTE] & 0x3fu) | 0x80u);
 }
 
 void VdVolumeIdentify(VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit))
 {
-    const uint64_t First = HashVolume(Volume, Upcase, FNV_BASIS);
-    const uint64_t Second = HashVolume(Volume, Upcase, SECOND_BASIS);
+    const uint64_t First = HashPath(Volume, Upcase, FNV_BASIS);
+    const uint64_t Second = HashPath(Volume, Upcase, SECOND_BASIS);
 
-    for (uint32_t i = 0; i < HASH_BYTES; i++) {
-        Volume->Identity[i] = (uint8_t)(First >> (i * 8));
-        Volume->Identity[HASH_BYTES + i] = (uint8_t)(Second >> (i * 8));
-    }
-    /* It also serves as a GUID. */
-    Volume->Identity[GUID_VERSION_BYTE] =
-        (uint8_t)((Volume->Identity[GUID_VERSION_BYTE] & 0x0fu) | GUID_VERSION_OWN_WAYS);
-    Volume->Identity[GUID_VARIANT_BYTE] =
-        (uint8_t)((Volume->Identity[GUID_VARIANT_BYTE] & 0x3fu) | 0x80u);
+    PutIdentity(Volume->DiskIdentity, First, Second);
+    PutIdentity(Volume->Identity, HashPlace(&Volume->Window, First),
+                HashPlace(&Volume->Window, Second));
 }

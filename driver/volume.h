@@ -36,8 +36,9 @@ typedef struct _VD_VOLUME {
     const uint16_t *OverlayPath;
     uint32_t OverlayBytes; /* 0: no overlay */
     char Format[VD_FORMAT_BYTES];
-    uint8_t Identity[VD_IDENTITY_BYTES]; /* the same for the same path and part of the disk */
-    struct virtualdisk_window Window;    /* the part of the disk; style none: all of it */
+    uint8_t Identity[VD_IDENTITY_BYTES];     /* the same for the same path and part of the disk */
+    uint8_t DiskIdentity[VD_IDENTITY_BYTES]; /* the same for the same path */
+    struct virtualdisk_window Window;        /* the part of the disk; style none: all of it */
 
     /* protected by the device's VolumeLock, and by its barrier against transfers */
     uint64_t SizeBytes; /* of the volume */
@@ -59,7 +60,10 @@ typedef struct _VD_GEOMETRY {
     uint32_t SectorsPerTrack;
 } VD_GEOMETRY;
 
-/* A geometry whose product is exactly the number of sectors, so that no formatter loses the end. */
+/*
+ * The geometry of the disk: its product is exactly the number of sectors, so that no formatter
+ * loses the end. That of a CD is as CD drives have it.
+ */
 VD_GEOMETRY VdVolumeGeometry(const VD_VOLUME *Volume);
 
 /*
@@ -69,8 +73,8 @@ VD_GEOMETRY VdVolumeGeometry(const VD_VOLUME *Volume);
 void VdVolumeRecognize(VD_VOLUME *Volume, const uint8_t *BootSector);
 
 /*
- * Fills Identity from Path and, of a partition, from where it begins. `Upcase` folds the case of
- * one UTF-16 unit as the host's files do.
+ * Fills DiskIdentity from Path, and Identity from Path and, of a partition, from where it begins.
+ * `Upcase` folds the case of one UTF-16 unit as the host's files do.
  */
 void VdVolumeIdentify(VD_VOLUME *Volume, uint16_t (*Upcase)(uint16_t Unit));
 

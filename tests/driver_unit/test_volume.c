@@ -32,7 +32,7 @@ static void test_geometry_is_exact(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof sector_counts / sizeof sector_counts[0]; i++) {
-        const VD_VOLUME volume = {.SizeBytes = sector_counts[i] * 512, .LogicalSectorBytes = 512};
+        const VD_VOLUME volume = {.DiskBytes = sector_counts[i] * 512, .LogicalSectorBytes = 512};
         const VD_GEOMETRY geometry = VdVolumeGeometry(&volume);
 
         assert_int_equal(geometry.Cylinders * geometry.TracksPerCylinder * geometry.SectorsPerTrack,
@@ -94,12 +94,39 @@ static void test_identity(void **state)
     assert_int_equal(first.Identity[8] & 0xc0, 0x80);
 }
 
+static VD_VOLUME identify_part(uint64_t offset_bytes)
+{
+    static const uint16_t path[] = u"\\??\\C:\\disks\\disk.img";
+    VD_VOLUME volume = {.Path = path, .PathBytes = sizeof path - 2};
+
+    volume.Window.style = VIRTUALDISK_STYLE_MBR;
+    volume.Window.offset_bytes = offset_bytes;
+    VdVolumeIdentify(&volume, upcase);
+    return volume;
+}
+
+/* The parts of a disk differ, and the disk is the same. */
+static void test_identity_of_parts(void **state)
+{
+    static const uint16_t path[] = u"\\??\\C:\\disks\\disk.img";
+    const VD_VOLUME whole = identify(path, sizeof path - 2);
+    const VD_VOLUME first = identify_part(0), second = identify_part(1048576);
+
+    (void)state;
+    assert_memory_equal(whole.Identity, whole.DiskIdentity, VD_IDENTITY_BYTES);
+    assert_memory_equal(first.DiskIdentity, whole.DiskIdentity, VD_IDENTITY_BYTES);
+    assert_memory_equal(second.DiskIdentity, whole.DiskIdentity, VD_IDENTITY_BYTES);
+    assert_memory_not_equal(first.Identity, whole.Identity, VD_IDENTITY_BYTES);
+    assert_memory_not_equal(first.Identity, second.Identity, VD_IDENTITY_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_geometry_is_exact),
         cmocka_unit_test(test_partition_type),
         cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_identity_of_parts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
