@@ -23,8 +23,10 @@ int32_t VdTrimParse(const VD_VOLUME *Volume, const void *UnsafeInput, size_t Inp
     RangesOffset = vdisk_load_le32(Input + 20);
     RangesLength = vdisk_load_le32(Input + 24);
     if ((vdisk_load_le32(Input + 8) & FLAG_ENTIRE_RANGE) != 0) { /* the other flags are hints */
+        if (RangesLength != 0)
+            return VD_STATUS_INVALID_PARAMETER;
         Trim->RangeCount = 1;
-        return RangesLength == 0 ? VD_STATUS_SUCCESS : VD_STATUS_INVALID_PARAMETER;
+        return VD_STATUS_SUCCESS;
     }
     if (RangesLength == 0 || RangesLength % RANGE_BYTES != 0 || RangesOffset < ATTRIBUTES_BYTES ||
         !vdisk_range_within(RangesOffset, RangesLength, InputLength))
