@@ -15,8 +15,25 @@ static DWORD random_code(uint32_t *seed)
 {
     const uint32_t type =
         device_types[next_random(seed) % (sizeof device_types / sizeof device_types[0])];
-    const uint32_t function =
-        next_random(seed) % 8 == 0 ? next_random(seed) % 0x1000 : next_random(seed) % 0x140;
+    uint32_t function;
+
+    switch (next_random(seed) % 8) {
+    case 0:
+        function = next_random(seed) % 0x1000;
+        break;
+    case 1: /* media */
+        function = 0x200 + next_random(seed) % 0x10;
+        break;
+    case 2: /* device number, property, trim and their like */
+        function = 0x400 + next_random(seed) % 0x200;
+        break;
+    case 3: /* our own */
+        function = 0x800 + next_random(seed) % 0x10;
+        break;
+    default:
+        function = next_random(seed) % 0x140;
+        break;
+    }
 
     return CTL_CODE(type, function, next_random(seed) % 4, next_random(seed) % 4);
 }
