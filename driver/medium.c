@@ -211,8 +211,10 @@ static enum vdisk_status OpenWindow(VD_DEVICE *Device, struct vdisk_error *Error
 
 static VOID CloseWindow(VD_DEVICE *Device)
 {
-    if (Device->Disk != Device->Medium->Disk)
-        (VOID) vdisk_disk_close(Device->Disk, NULL);
+    struct vdisk_error Error;
+
+    if (Device->Disk != Device->Medium->Disk && vdisk_disk_close(Device->Disk, &Error) != VDISK_OK)
+        VdEventWrite(Device, VdEventCloseFailed, vdisk_error_to_ntstatus(&Error), &Error);
     Device->Disk = NULL;
 }
 
