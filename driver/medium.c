@@ -53,15 +53,12 @@ static VOID NameFormat(VD_MEDIUM *Medium)
 }
 
 /* The image, or the overlay that is opened in its place. */
-static enum vdisk_status OpenImage(VD_MEDIUM *Medium, struct vdisk_image **Image,
+static enum vdisk_status OpenImage(VD_MEDIUM *Medium, bool ReadOnly, struct vdisk_image **Image,
                                    struct vdisk_error *Error)
 {
     const VD_PARAMETERS *Parameters = Medium->Parameters;
     const bool HasOverlay = Parameters->Overlay.Length != 0;
     const UNICODE_STRING *Path = HasOverlay ? &Parameters->Overlay : &Parameters->Path;
-    const bool ReadOnly =
-        (Parameters->Flags &
-         (VIRTUALDISK_FLAG_READ_ONLY | VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM)) != 0;
     const struct vdisk_open_options Options = {
         .format = HasOverlay ? Parameters->OverlayFormat : Medium->Format,
         .finder = &Medium->Finder.Finder,
@@ -117,10 +114,12 @@ static enum vdisk_status OpenMemory(VD_MEDIUM *Medium, struct vdisk_error *Error
 static enum vdisk_status OpenDisk(VD_MEDIUM *Medium, struct vdisk_error *Error)
 {
     const ULONG InMemory = VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM;
+    const ULONG OnlyRead = VIRTUALDISK_FLAG_READ_ONLY | InMemory;
     enum vdisk_status Status = VDISK_OK;
 
     if (HasImage(Medium->Parameters))
-        Status = OpenImage(Medium, &Medium->Image, Error);
+        Status =
+            OpenImage(Medium, (Medium->Parameters->Flags & OnlyRead) != 0, &Medium->Image, Error);
     if (Status != VDISK_OK)
         Medium->Image = NULL;
     else if ((Medium->Parameters->Flags & InMemory) != 0)
@@ -350,4 +349,52 @@ NTSTATUS VdMediumReconnect(VD_DEVICE *Device, struct vdisk_error *Error)
     Status = Exchange(Device, Error);
     VdMediumLeaveAlone(Device->Medium);
     return Status;
+}
+
+/* The image under an overlay in memory, opened once more; NULL when that fails. */
+static enum vdisk_status ReopenBelow(VD_MEDIUM *Medium, bool ReadOnly, struct vdisk_error *Error)
+{
+    enum vdisk_status Status;
+
+    (VOID) vdisk_image_close(Medium->Image, NULL);
+    Medium->Image = NULL;
+    Status = OpenImage(Medium, ReadOnly, &Medium->Image, Error);
+    if (Status != VDISK_OK)
+        Medium->Image = NULL;
+    else
+        vdisk_memory_set_next(Medium->Memory, vdisk_image_disk(Medium->Image));
+    return Status;
+}
+
+/*
+ * While it is written, nobody else may read the image: it is opened for reading only before and
+ * after. Should it be gone afterwards, the volumes fail; what they had is still in memory.
+ */
+static enum vdisk_status Commit(VD_DEVICE *Device, struct vdisk_error *Error)
+{
+    VD_MEDIUM *Medium = Device->Medium;
+    enum vdisk_status Status = ReopenBelow(Medium, false, Error);
+
+    if (Status == VDISK_OK)
+        Status = vdisk_memory_commit(Medium->Memory, vdisk_image_disk(Medium->Image), Error);
+    if (ReopenBelow(Medium, true, Status == VDISK_OK ? Error : NULL) == VDISK_OK)
+        return Status;
+    for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink)
+        CloseWindow(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink));
+    return Status == VDISK_OK ? VDISK_GONE : Status;
+}
+
+NTSTATUS VdMediumCommit(VD_DEVICE *Device, struct vdisk_error *Error)
+{
+    VD_MEDIUM *Medium = Device->Medium;
+    enum vdisk_status Status = VDISK_OK;
+
+    VdMediumEnterAlone(Medium);
+    if (Medium->Memory == NULL || Medium->Image == NULL)
+        Status = vdisk_fail(Error, VDISK_UNSUPPORTED, NULL, NULL, VDISK_NO_OFFSET,
+                            "there is no overlay in memory");
+    else
+        Status = Commit(Device, Error);
+    VdMediumLeaveAlone(Medium);
+    return Status == VDISK_OK ? STATUS_SUCCESS : vdisk_error_to_ntstatus(Error);
 }

@@ -53,10 +53,12 @@ _IRQL_requires_max_(PASSIVE_LEVEL) VOID VdMediumDetach(_Inout_ struct _VD_DEVICE
 _IRQL_requires_max_(PASSIVE_LEVEL) VOID VdMediumEnterAlone(_Inout_ VD_MEDIUM *Medium);
 _IRQL_requires_max_(PASSIVE_LEVEL) VOID VdMediumLeaveAlone(_Inout_ VD_MEDIUM *Medium);
 
-/* By a worker: see IOCTL_VIRTUALDISK_RESIZE and IOCTL_VIRTUALDISK_RECONNECT. */
+/* By a worker: see IOCTL_VIRTUALDISK_RESIZE, _COMMIT and _RECONNECT. */
 _IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS
     VdMediumResize(_Inout_ struct _VD_DEVICE *Device, _In_ ULONGLONG SizeBytes,
                    _Inout_ struct vdisk_error *Error);
+_IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS
+    VdMediumCommit(_Inout_ struct _VD_DEVICE *Device, _Inout_ struct vdisk_error *Error);
 _IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS
     VdMediumReconnect(_Inout_ struct _VD_DEVICE *Device, _Inout_ struct vdisk_error *Error);
 

@@ -182,6 +182,12 @@ static NTSTATUS ServeReconnect(VD_DEVICE *Device, WDFREQUEST Request, struct vdi
     return VdMediumReconnect(Device, Error);
 }
 
+static NTSTATUS ServeCommit(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
+{
+    UNREFERENCED_PARAMETER(Request);
+    return VdMediumCommit(Device, Error);
+}
+
 static NTSTATUS ServeFlushRequest(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
 {
     UNREFERENCED_PARAMETER(Request);
@@ -204,6 +210,7 @@ static const VD_CONTROL Controls[] = {
     {IOCTL_DISK_GROW_PARTITION, TRUE, VdCountedNothing, ServeGrow},
     {IOCTL_VIRTUALDISK_RESIZE, TRUE, VdCountedNothing, ServeResize},
     {IOCTL_VIRTUALDISK_SET_READ_ONLY, TRUE, VdCountedNothing, ServeSetReadOnly},
+    {IOCTL_VIRTUALDISK_COMMIT, TRUE, VdCountedNothing, ServeCommit},
     {IOCTL_VIRTUALDISK_RECONNECT, TRUE, VdCountedNothing, ServeReconnect},
 };
 

@@ -16,6 +16,7 @@
 
 struct close_request {
     const struct vdisk_arguments *arguments;
+    struct vdisk_overlay *overlay; /* what becomes of it */
     bool by_force;
     uint64_t deadline_milli; /* vdisk_terminal_milliseconds: for volumes that are in use */
     bool last_pass;
@@ -168,6 +169,8 @@ static enum vdisk_exit close_volumes(struct close_request *request, struct image
     release_locks(closing);
     if (code != VDISK_EXIT_OK)
         return code;
+    if (written == VDISK_EXIT_OK && vdisk_device_is_working(closing->devices[0]))
+        written = vdisk_overlay_commit_memory(request->overlay, closing->devices[0]);
     /* What cannot be written now may be written later: only force gives it up. */
     if (written != VDISK_EXIT_OK && !request->by_force) {
         vdisk_output_message("%s stays open; --force closes it all the same",
@@ -218,6 +221,7 @@ static enum vdisk_exit close_pass(struct close_request *request, struct vdisk_ov
 {
     struct vdisk_selection selection;
     bool all = vdisk_arguments_has(request->arguments, VDISK_OPTION_ALL);
+    request->overlay = overlay;
     enum vdisk_exit code = vdisk_devices_enter();
     if (code != VDISK_EXIT_OK)
         return code;

@@ -8,8 +8,9 @@
 
 struct vdisk_overlay {
     const struct vdisk_arguments *arguments;
-    char *path;  /* NULL: there is nothing to do */
-    char *image; /* over which it lies */
+    char *path;     /* NULL: there is nothing to do */
+    char *image;    /* over which it lies */
+    bool in_memory; /* to be committed by the driver, while the volumes are still there */
     bool committed;
     bool deleted;
 };
@@ -21,6 +22,10 @@ struct vdisk_overlay {
 enum vdisk_exit vdisk_overlay_find(const struct vdisk_arguments *arguments,
                                    const struct vdisk_selection *selection,
                                    struct vdisk_overlay *overlay);
+
+/* When nobody uses the volumes any more: commits an overlay in memory, if that is wished. */
+enum vdisk_exit vdisk_overlay_commit_memory(struct vdisk_overlay *overlay,
+                                            const struct vdisk_device *device);
 
 /* When all is closed: commits it or not, and deletes it. */
 enum vdisk_exit vdisk_overlay_end(struct vdisk_overlay *overlay);

@@ -29,8 +29,9 @@ typedef _Atomic uintptr_t memory_entry;
 struct memory {
     struct vdisk_disk disk; /* first: the memory is a disk */
 
+    struct vdisk_disk *next; /* changes only while no request is under way */
+
     /* immutable after open */
-    struct vdisk_disk *next;
     uint64_t limit_bytes;
     uint64_t chunk_count;
     uint32_t level_count;
@@ -508,6 +509,43 @@ enum vdisk_status vdisk_memory_open(const struct vdisk_memory_options *options,
 uint64_t vdisk_memory_used(struct vdisk_disk *disk)
 {
     return atomic_load_explicit(&memory_of(disk)->used_bytes, memory_order_relaxed);
+}
+
+/* What one entry says of a stretch; nothing where next says it. */
+static enum vdisk_status commit_some(struct memory *memory, uint64_t chunk, uint64_t count,
+                                     struct vdisk_disk *target, struct vdisk_error *error)
+{
+    const uint64_t offset = chunk * CHUNK_BYTES;
+    const uint64_t length = vdisk_min_u64(count * CHUNK_BYTES, memory->disk.size_bytes - offset);
+    uint64_t run;
+    const uintptr_t entry = find_chunk(memory, chunk, &run);
+
+    if (is_pointer(entry))
+        return vdisk_disk_write(target, offset, (const void *)entry, (size_t)length, error);
+    return entry == ZERO ? vdisk_disk_zero(target, offset, length, error) : VDISK_OK;
+}
+
+enum vdisk_status vdisk_memory_commit(struct vdisk_disk *disk, struct vdisk_disk *target,
+                                      struct vdisk_error *error)
+{
+    struct memory *memory = memory_of(disk);
+    enum vdisk_status status = VDISK_OK;
+    uint64_t chunk = 0;
+
+    while (chunk < memory->chunk_count && status == VDISK_OK) {
+        uint64_t run;
+
+        (void)find_chunk(memory, chunk, &run);
+        run = vdisk_min_u64(run, memory->chunk_count - chunk);
+        status = commit_some(memory, chunk, run, target, error);
+        chunk += run;
+    }
+    return status == VDISK_OK ? vdisk_disk_flush(target, error) : status;
+}
+
+void vdisk_memory_set_next(struct vdisk_disk *disk, struct vdisk_disk *next)
+{
+    memory_of(disk)->next = next;
 }
 
 static enum vdisk_status load_extent(struct vdisk_disk *disk, struct vdisk_disk *source,

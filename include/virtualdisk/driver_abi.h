@@ -192,6 +192,13 @@ _Static_assert(offsetof(struct virtualdisk_window, gpt_attributes) == 88, "ABI: 
 #define IOCTL_VIRTUALDISK_RECONNECT                                                                \
     CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0x807, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
 
+/*
+ * Writes what an overlay in memory holds into the image. No input, no output. STATUS_NOT_SUPPORTED
+ * where there is no such overlay. A failure leaves everything in memory.
+ */
+#define IOCTL_VIRTUALDISK_COMMIT                                                                   \
+    CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0x808, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)
+
 #define VIRTUALDISK_STATE_READ_ONLY  0x00000001u
 #define VIRTUALDISK_STATE_OPTICAL    0x00000002u /* a CD or DVD */
 #define VIRTUALDISK_STATE_CAN_TRIM   0x00000004u

@@ -51,6 +51,15 @@ enum vdisk_status vdisk_memory_load(struct vdisk_disk *disk, struct vdisk_disk *
                                     struct vdisk_error *error);
 
 /*
+ * For both: no request is under way. Writes what the disk holds over its next into `target`, which
+ * is next's disk opened for writing, and flushes it; what is in memory stays there. And: another
+ * opening of the same disk takes next's place.
+ */
+enum vdisk_status vdisk_memory_commit(struct vdisk_disk *disk, struct vdisk_disk *target,
+                                      struct vdisk_error *error);
+void vdisk_memory_set_next(struct vdisk_disk *disk, struct vdisk_disk *next);
+
+/*
  * Bytes of memory that the disk occupies now: its chunks, and the pages by which they are found,
  * which stay when chunks are given back. `disk` was opened by vdisk_memory_open.
  */

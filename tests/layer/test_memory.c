@@ -56,6 +56,7 @@ static struct vdisk_disk *open_memory(struct vdisk_disk *next, uint64_t size_byt
 struct stack {
     struct vdisk_disk *below, *memory, *window;
     struct vdisk_disk *disk; /* the highest */
+    uint64_t offset_bytes;   /* of the window */
     struct byte_model model, below_model;
     struct test_random random;
 };
@@ -77,7 +78,7 @@ static void open_stack(struct stack *stack, bool overlay, bool huge, uint64_t li
     const uint64_t size = huge ? HUGE_BYTES : DISK_BYTES;
     const uint64_t offset = huge ? HUGE_BYTES / 2 - CHUNK_BYTES * 7 - 1024 : 0;
 
-    *stack = (struct stack){0};
+    *stack = (struct stack){.offset_bytes = offset};
     byte_model_init(&stack->model, DISK_BYTES);
     byte_model_init(&stack->below_model, DISK_BYTES);
     stack->model.shift_bytes = offset % CHUNK_BYTES;
@@ -137,6 +138,37 @@ static void test_random_huge(void **state)
     (void)state;
     run_random(false, true);
     run_random(true, true);
+}
+
+/* What was kept back is in the disk below afterwards, which then serves in the place of next. */
+static void run_commit(bool huge)
+{
+    struct stack stack;
+    struct vdisk_disk *window;
+
+    open_stack(&stack, true, huge, UINT64_MAX);
+    for (uint32_t i = 0; i < OPERATIONS / 10; i++)
+        assert_int_equal(byte_model_change(&stack.model, stack.disk, &stack.random), VDISK_OK);
+    stack.below->read_only = true;
+    assert_int_equal(vdisk_memory_commit(stack.memory, stack.below, NULL), VDISK_READ_ONLY);
+    stack.below->read_only = false;
+    byte_model_check(&stack.model, stack.disk);
+    assert_int_equal(vdisk_memory_commit(stack.memory, stack.below, NULL), VDISK_OK);
+    vdisk_memory_set_next(stack.memory, stack.below);
+    byte_model_check(&stack.model, stack.disk);
+    assert_int_equal(vdisk_window_open(stack.below, stack.offset_bytes, DISK_BYTES, &window, NULL),
+                     VDISK_OK);
+    byte_model_check(&stack.model, window);
+    vdisk_disk_close(window, NULL);
+    memcpy(stack.below_model.bytes, stack.model.bytes, DISK_BYTES);
+    close_stack(&stack);
+}
+
+static void test_commit(void **state)
+{
+    (void)state;
+    run_commit(false);
+    run_commit(true);
 }
 
 /* Memory ends at any step, again and again: what was there stays, and the next try succeeds. */
@@ -444,13 +476,21 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_ram),   cmocka_unit_test(test_random_overlay),
-        cmocka_unit_test(test_random_huge),  cmocka_unit_test(test_missing_memory),
-        cmocka_unit_test(test_random_limit), cmocka_unit_test(test_discard_gives_memory_back),
-        cmocka_unit_test(test_limit),        cmocka_unit_test(test_nothing_allowed),
-        cmocka_unit_test(test_zeros),        cmocka_unit_test(test_broken_next),
-        cmocka_unit_test(test_huge),         cmocka_unit_test(test_largest),
-        cmocka_unit_test(test_load),         cmocka_unit_test(test_optical),
+        cmocka_unit_test(test_commit),
+        cmocka_unit_test(test_random_ram),
+        cmocka_unit_test(test_random_overlay),
+        cmocka_unit_test(test_random_huge),
+        cmocka_unit_test(test_missing_memory),
+        cmocka_unit_test(test_random_limit),
+        cmocka_unit_test(test_discard_gives_memory_back),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_nothing_allowed),
+        cmocka_unit_test(test_zeros),
+        cmocka_unit_test(test_broken_next),
+        cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_optical),
         cmocka_unit_test(test_options),
     };
 

@@ -58,9 +58,16 @@ vdisk close disk.img | known
 cp disk.img other.img
 vdisk open other.img --overlay over.qcow2 | known
 echo '# So does memory'
-vdisk open disk.img --partition 1 --overlay memory:4M --letter Q: --format-as exfat | known
+vdisk open disk.img --partition 1 --overlay memory:4M --letter Q: --format-as exfat --force | known
 vdisk close disk.img >/dev/null
 sha256sum -c before
+vdisk open disk.img --partition 1 --overlay memory --format-as fat --label MEMORY --force |
+    grep Size
+vdisk close disk.img --commit | known
+vdisk info disk.img | grep -A3 Partitions
+vdisk open --ram 1M --no-letter >/dev/null
+vdisk close ram:1 --commit
+vdisk close ram:1
 echo '# Disks in memory'
 vdisk open --ram 16M --letter R: --fs exfat --label RAM | known
 vdisk open --ram 16M | known
