@@ -124,15 +124,28 @@ static enum vdisk_exit print_chain(struct vdisk_image *image, struct vdisk_json 
     return code;
 }
 
+/* Whether a disk can have such sectors the engine decides. */
+static bool read_sector_size(const struct vdisk_arguments *arguments, uint32_t *sector_bytes)
+{
+    const char *text = arguments->options[VDISK_OPTION_SECTOR_SIZE];
+    uint64_t bytes = 0;
+    if (text != NULL && !vdisk_size_parse(text, "the sector size", 1, &bytes))
+        return false;
+    *sector_bytes = bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+    return true;
+}
+
 enum vdisk_exit vdisk_command_info(const struct vdisk_arguments *arguments)
 {
     bool chain = vdisk_arguments_has(arguments, VDISK_OPTION_CHAIN);
-    const struct vdisk_image_source source = {
+    struct vdisk_image_source source = {
         .path = arguments->operands[0],
         .format = arguments->options[VDISK_OPTION_FORMAT],
         .without_parent = !chain,
     };
     struct vdisk_image *image;
+    if (!read_sector_size(arguments, &source.sector_bytes))
+        return VDISK_EXIT_USAGE;
     enum vdisk_exit code = vdisk_image_file_open(&source, &image);
     if (code != VDISK_EXIT_OK)
         return code;

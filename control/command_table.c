@@ -163,9 +163,9 @@ static const struct vdisk_command commands[] = {
     },
     {
         .name = "info",
-        .usage = "<file> [--chain] [--format F] [--json]",
-        .summary = "show what an image is",
-        .options = BIT(CHAIN) | BIT(FORMAT) | BIT(JSON),
+        .usage = "<file> [--chain] [--format F] [--sector-size N] [--json]",
+        .summary = "show what an image is, and what is on it",
+        .options = BIT(CHAIN) | BIT(FORMAT) | BIT(SECTOR_SIZE) | BIT(JSON),
         .operands_min = 1,
         .operands_max = 1,
         .run = vdisk_command_info,

@@ -16,6 +16,7 @@ static enum vdisk_status open_image(const struct vdisk_image_source *source,
         .without_parent = source->without_parent,
         .for_check = source->for_check,
         .detect_zeroes = source->detect_zeroes,
+        .logical_sector_bytes = source->sector_bytes,
     };
     struct vdisk_file *file;
     enum vdisk_open_mode mode = source->write ? VDISK_OPEN_WRITE : VDISK_OPEN_READ;

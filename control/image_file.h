@@ -14,6 +14,7 @@ struct vdisk_image_source {
     bool without_parent;
     bool for_check;
     bool detect_zeroes;
+    uint32_t sector_bytes; /* of raw disks; 0: what the format says */
 };
 
 /* Opens an image and its chain; what goes wrong is said. */

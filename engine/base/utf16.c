@@ -79,8 +79,7 @@ bool vdisk_utf16_to_utf8(const void *units, size_t unit_count, enum vdisk_utf16_
     return true;
 }
 
-/* Takes one code point from the text; false when it is not well-formed. */
-static bool decode_utf8(const unsigned char **cursor, uint32_t *code)
+bool vdisk_utf8_decode(const unsigned char **cursor, uint32_t *code)
 {
     static const uint32_t smallest[] = {0, 0x80, 0x800, BEYOND_BMP};
     const unsigned char *p = *cursor;
@@ -121,7 +120,8 @@ bool vdisk_utf8_to_utf16(const char *text, enum vdisk_utf16_order order, void *u
     while (*cursor != '\0') {
         uint32_t code;
 
-        if (!decode_utf8(&cursor, &code) || unit_limit - count < (code < BEYOND_BMP ? 1u : 2u))
+        if (!vdisk_utf8_decode(&cursor, &code) ||
+            unit_limit - count < (code < BEYOND_BMP ? 1u : 2u))
             return false;
         if (code < BEYOND_BMP) {
             store_unit(unit + 2 * count++, order, code);

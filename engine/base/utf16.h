@@ -14,6 +14,12 @@ bool vdisk_utf16_to_utf8(const void *units, size_t unit_count, enum vdisk_utf16_
                          char *text, size_t text_bytes);
 
 /*
+ * Takes one code point from NUL-terminated text, and moves the cursor behind it; false, and no
+ * change, when it is not well-formed. Not for the NUL.
+ */
+bool vdisk_utf8_decode(const unsigned char **cursor, uint32_t *code);
+
+/*
  * Converts NUL-terminated text into at most unit_limit 16-bit units, without a NUL, and says how
  * many. False when the text is not UTF-8 or the units do not suffice.
  */

@@ -5,12 +5,21 @@
 enum vdisk_status vdisk_table_reserve(struct vdisk_partition_table *table, uint32_t capacity,
                                       struct vdisk_error *error)
 {
-    vdisk_free(table->partitions); /* of a copy that was given up */
-    table->count = 0;
-    table->partitions = vdisk_alloc_array(capacity + 1, sizeof *table->partitions);
+    vdisk_partitions_free(table); /* of a copy that was given up */
+    table->partitions = vdisk_alloc_array((size_t)capacity + 1, sizeof *table->partitions);
     if (table->partitions == NULL)
         return vdisk_fail(error, VDISK_NO_MEMORY, NULL, "partition table", VDISK_NO_OFFSET, NULL);
     return VDISK_OK;
+}
+
+void vdisk_table_note(struct vdisk_partition_table *table, const char *note)
+{
+    for (uint32_t i = 0; i < table->note_count; i++) {
+        if (strcmp(table->notes[i], note) == 0)
+            return;
+    }
+    if (table->note_count < VDISK_PARTITION_NOTES_MAX)
+        table->notes[table->note_count++] = note;
 }
 
 static bool is_apart(const struct vdisk_partition_table *table, uint64_t offset_bytes,
@@ -28,12 +37,18 @@ void vdisk_table_add(struct vdisk_partition_table *table, const struct vdisk_dis
                      const struct vdisk_partition *partition, uint64_t first_sector,
                      uint64_t sector_count)
 {
-    const uint64_t disk_sectors = disk->size_bytes / disk->logical_sector_bytes;
     struct vdisk_partition *added = &table->partitions[table->count];
 
-    if (first_sector == 0 || sector_count == 0 ||
-        !vdisk_range_within(first_sector, sector_count, disk_sectors)) {
-        table->note = "a partition reaches beyond the end of the disk, or is empty";
+    if (sector_count == 0) {
+        vdisk_table_note(table, "an entry of no size is left out");
+        return;
+    }
+    if (first_sector == 0) {
+        vdisk_table_note(table, "a partition that holds the table itself is left out");
+        return;
+    }
+    if (!vdisk_range_within(first_sector, sector_count, vdisk_table_disk_sectors(disk))) {
+        vdisk_table_note(table, "a partition that reaches beyond the end of the disk is left out");
         return;
     }
     *added = *partition;
@@ -42,7 +57,12 @@ void vdisk_table_add(struct vdisk_partition_table *table, const struct vdisk_dis
     if (is_apart(table, added->offset_bytes, added->size_bytes))
         table->count++;
     else
-        table->note = "two partitions overlap";
+        vdisk_table_note(table, "a partition that overlaps another one is left out");
+}
+
+uint64_t vdisk_table_disk_sectors(const struct vdisk_disk *disk)
+{
+    return disk->size_bytes / disk->logical_sector_bytes;
 }
 
 enum vdisk_status vdisk_table_read_sector(struct vdisk_disk *disk, uint64_t sector,
@@ -50,9 +70,6 @@ enum vdisk_status vdisk_table_read_sector(struct vdisk_disk *disk, uint64_t sect
 {
     const uint32_t sector_bytes = disk->logical_sector_bytes;
 
-    if (sector >= disk->size_bytes / sector_bytes)
-        return vdisk_fail(error, VDISK_CORRUPT, NULL, "partition table", VDISK_NO_OFFSET,
-                          "it refers to a place beyond the end of the disk");
     return vdisk_disk_read(disk, sector * sector_bytes, buffer, sector_bytes, error);
 }
 
@@ -61,20 +78,30 @@ static enum vdisk_status read_table(struct vdisk_disk *disk, unsigned char *sect
 {
     enum vdisk_status status = vdisk_table_read_sector(disk, 0, sector, error);
 
-    if (status != VDISK_OK || !vdisk_mbr_is_table(disk, sector))
+    if (status != VDISK_OK)
         return status;
-    return vdisk_mbr_is_protective(sector) ? vdisk_gpt_read(disk, table, error)
-                                           : vdisk_mbr_read(disk, sector, table, error);
+    if (vdisk_mbr_is_table(sector))
+        return vdisk_mbr_is_protective(sector) ? vdisk_gpt_read(disk, table, error)
+                                               : vdisk_mbr_read(disk, sector, table, error);
+    if (vdisk_gpt_is_present(disk))
+        vdisk_table_note(table, "there is a GPT, but the first sector does not say so");
+    return VDISK_OK;
 }
 
 enum vdisk_status vdisk_partitions_read(struct vdisk_disk *disk,
                                         struct vdisk_partition_table *table,
                                         struct vdisk_error *error)
 {
-    unsigned char *sector = vdisk_alloc(PARTITION_SECTOR);
+    unsigned char *sector;
     enum vdisk_status status;
 
     memset(table, 0, sizeof *table);
+    if (disk->optical || vdisk_table_disk_sectors(disk) == 0)
+        return VDISK_OK;
+    if (disk->logical_sector_bytes > PARTITION_SECTOR)
+        return vdisk_fail(error, VDISK_UNSUPPORTED, NULL, "partition table", VDISK_NO_OFFSET,
+                          "the disk's sectors are too large");
+    sector = vdisk_alloc(PARTITION_SECTOR);
     if (sector == NULL)
         return vdisk_fail(error, VDISK_NO_MEMORY, NULL, "partition table", VDISK_NO_OFFSET, NULL);
     status = read_table(disk, sector, table, error);

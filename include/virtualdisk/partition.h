@@ -1,5 +1,6 @@
 /*
- * The partitions of a disk: MBR with logical drives, and GPT. Reading only. One thread at a time.
+ * The partitions of a disk: MBR with logical drives, and GPT. Reading only. One thread at a time,
+ * at PASSIVE_LEVEL.
  */
 #ifndef VIRTUALDISK_PARTITION_H
 #define VIRTUALDISK_PARTITION_H
@@ -9,6 +10,7 @@
 #define VDISK_PARTITION_GUID_BYTES 16
 #define VDISK_PARTITION_NAME_UNITS 36
 #define VDISK_PARTITION_TEXT_BYTES 128 /* of an id or a name as text, with its NUL */
+#define VDISK_PARTITION_NOTES_MAX  4
 
 enum vdisk_partition_style {
     VDISK_PARTITION_NONE, /* the disk has no table: it is one volume, or empty */
@@ -33,14 +35,17 @@ struct vdisk_partition_table {
     enum vdisk_partition_style style;
     uint32_t mbr_signature;
     uint8_t disk_id[VDISK_PARTITION_GUID_BYTES]; /* GPT */
-    const char *note; /* what was wrong with it, and passed over; or NULL */
+    uint32_t note_count;
+    const char *notes[VDISK_PARTITION_NOTES_MAX]; /* what was odd, and passed over */
     uint32_t count;
     struct vdisk_partition *partitions; /* in the order of their numbers */
 };
 
 /*
  * Reads the table. VDISK_CORRUPT for a GPT of which both copies are damaged; VDISK_UNSUPPORTED for
- * one that was written for sectors of another size. Entries that make no sense are passed over.
+ * one that was written for sectors of another size. Entries that make no sense are passed over and
+ * noted; so is a damaged copy of a GPT when the other one is good. A CD has no table: those for
+ * hard disks that may be on it count other sectors than its own.
  */
 enum vdisk_status vdisk_partitions_read(struct vdisk_disk *disk,
                                         struct vdisk_partition_table *table,
