@@ -10,6 +10,7 @@ packages='
     zlib1g-dev libzstd-dev libcmocka-dev
     wine wine64
     qemu-utils mtools dosfstools exfatprogs e2fsprogs fdisk
+    ntfs-3g xfsprogs btrfs-progs xorriso udftools cryptsetup-bin
     libvhdi-utils libvmdk-utils libqcow-utils
     osslsigncode openssl xz-utils'
 

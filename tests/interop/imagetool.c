@@ -12,11 +12,16 @@
  *   imagetool info FILE [FORMAT]    KEY VALUE, one a line
  *   imagetool check FILE [FORMAT]   findings, one a line; then the counts
  *   imagetool repair FILE [FORMAT]  likewise, and repairs
+ *   imagetool content FILE [FORMAT [SECTOR]]     what the disk holds: NAME, LABEL, by tabulators
+ *   imagetool partitions FILE [FORMAT [SECTOR]]  style STYLE ID, note NOTE, and by tabulators
+ *       partition NUMBER OFFSET LENGTH TYPE ID ATTRIBUTES-OR-ACTIVE NAME
  *
  * Sizes are bytes. What fails is told on the error output, and ends the program with 1.
  */
 #include "engine/base/checked.h"
+#include "virtualdisk/content.h"
 #include "virtualdisk/host.h"
+#include "virtualdisk/partition.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +34,7 @@ struct tool {
     const char *format;
     const char *snapshot;
     bool compress;
+    uint32_t sector_bytes; /* of raw disks; 0: as ever */
     struct vdisk_image *image;
     struct vdisk_disk *disk;
     unsigned char *buffer; /* PIECE_BYTES */
@@ -65,6 +71,7 @@ static void tool_open(struct tool *tool, enum vdisk_open_mode mode, bool for_che
                                                .finder = vdisk_host_finder(),
                                                .snapshot = tool->snapshot,
                                                .compress = tool->compress,
+                                               .logical_sector_bytes = tool->sector_bytes,
                                                .read_only = mode == VDISK_OPEN_READ,
                                                .for_check = for_check};
     struct vdisk_error error;
@@ -363,6 +370,66 @@ static void info(struct tool *tool, const char *option)
     tool_close(tool);
 }
 
+static void open_for_sectors(struct tool *tool, const char *option)
+{
+    tool->sector_bytes = option == NULL ? 0 : (uint32_t)strtoul(option, NULL, 0);
+    tool_open(tool, VDISK_OPEN_READ, false);
+}
+
+static void content(struct tool *tool, const char *option)
+{
+    struct vdisk_content found;
+    struct vdisk_error error;
+
+    open_for_sectors(tool, option);
+    require(vdisk_content_recognize(tool->disk, &found, &error), "content", &error);
+    printf("%s\t%s\n",
+           found.empty          ? "empty"
+           : found.name == NULL ? "unknown"
+                                : found.name,
+           found.label);
+    tool_close(tool);
+}
+
+static void print_partition(const struct vdisk_partition_table *table,
+                            const struct vdisk_partition *partition)
+{
+    char type[VDISK_PARTITION_TEXT_BYTES], id[VDISK_PARTITION_TEXT_BYTES];
+    char name[VDISK_PARTITION_TEXT_BYTES];
+    const bool gpt = table->style == VDISK_PARTITION_GPT;
+
+    if (gpt)
+        vdisk_partition_id_text(partition->gpt_type, type);
+    else
+        snprintf(type, sizeof type, "%x", partition->mbr_type);
+    vdisk_partition_id_text(partition->gpt_id, id);
+    vdisk_partition_name(partition, name);
+    printf("partition\t%" PRIu32 "\t%" PRIu64 "\t%" PRIu64 "\t%s\t%s\t%" PRIx64 "\t%s\n",
+           partition->number, partition->offset_bytes, partition->size_bytes, type, id,
+           gpt ? partition->gpt_attributes : partition->mbr_active, name);
+}
+
+static void partitions(struct tool *tool, const char *option)
+{
+    static const char *const styles[] = {"none", "mbr", "gpt"};
+    struct vdisk_partition_table table;
+    char id[VDISK_PARTITION_TEXT_BYTES];
+    struct vdisk_error error;
+
+    open_for_sectors(tool, option);
+    require(vdisk_partitions_read(tool->disk, &table, &error), "partitions", &error);
+    vdisk_partition_id_text(table.disk_id, id);
+    if (table.style == VDISK_PARTITION_MBR)
+        snprintf(id, sizeof id, "%08" PRIx32, table.mbr_signature);
+    printf("style %s %s\n", styles[table.style], id);
+    for (uint32_t i = 0; i < table.note_count; i++)
+        printf("note %s\n", table.notes[i]);
+    for (uint32_t i = 0; i < table.count; i++)
+        print_partition(&table, &table.partitions[i]);
+    vdisk_partitions_free(&table);
+    tool_close(tool);
+}
+
 static void check_command(struct tool *tool, const char *option)
 {
     (void)option;
@@ -389,7 +456,9 @@ int main(int argc, char **argv)
                     {"map", map},
                     {"info", info},
                     {"check", check_command},
-                    {"repair", repair_command}};
+                    {"repair", repair_command},
+                    {"content", content},
+                    {"partitions", partitions}};
     struct tool tool = {.buffer = malloc(PIECE_BYTES)};
 
     if (argc < 3 || tool.buffer == NULL)
