@@ -1,7 +1,8 @@
 /*
  * The engine against the bare file: how fast each format reads and writes, as a ratio of pread and
- * pwrite on a plain file of the same size (1.00: as fast). The rounds of both alternate, so that
- * what else the machine does meets both; printed are the median and, in brackets, the spread.
+ * pwrite on the same file, at the places where the disk's contents lie (1.00: as fast); allocating
+ * writes against a plain file that grows. The rounds of both alternate, so that what else the
+ * machine does meets both; printed are the median and, in brackets, the spread.
  *
  *   bench_image [--quick] [--cpu] [<folder for the images>]
  *
@@ -9,76 +10,23 @@
  * threads, whose gain is a matter of the clock on the wall).
  */
 #define _GNU_SOURCE
+#include "tests/bench/bench_subject.h"
 #include "tests/support/random.h"
-#include "virtualdisk/host.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#define MIB         ((uint64_t)1 << 20)
 #define ROUNDS_MAX  15u
-#define SMALL_BYTES ((size_t)4096)
-#define LARGE_BYTES ((size_t)1 << 20)
+#define THREADS_MAX 2u
 
 static uint64_t disk_bytes = 2048 * MIB;
 static uint32_t rounds = 9;
 static uint32_t small_count = 20000;
 static uint32_t large_count = 512;
-static clockid_t measured_clock = CLOCK_MONOTONIC;
-
-/* What is measured: the bare file, or a disk. */
-struct subject {
-    int descriptor;          /* of the bare file; -1: a disk */
-    struct vdisk_disk *disk; /* or NULL */
-};
-
-static void must(bool good, const char *what)
-{
-    if (good)
-        return;
-    perror(what);
-    exit(1);
-}
-
-static void must_vdisk(enum vdisk_status status, const struct vdisk_error *error, const char *what)
-{
-    if (status == VDISK_OK)
-        return;
-    fprintf(stderr, "%s: %s: %s\n", what, vdisk_status_name(status),
-            error->reason != NULL ? error->reason : "");
-    exit(1);
-}
-
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(measured_clock, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static void transfer(const struct subject *subject, bool write, uint64_t offset_bytes, void *buffer,
-                     size_t length_bytes)
-{
-    struct vdisk_error error;
-
-    if (subject->disk == NULL) {
-        const ssize_t done =
-            write ? pwrite(subject->descriptor, buffer, length_bytes, (off_t)offset_bytes)
-                  : pread(subject->descriptor, buffer, length_bytes, (off_t)offset_bytes);
-
-        must(done == (ssize_t)length_bytes, "the bare file");
-        return;
-    }
-    must_vdisk(write ? vdisk_disk_write(subject->disk, offset_bytes, buffer, length_bytes, &error)
-                     : vdisk_disk_read(subject->disk, offset_bytes, buffer, length_bytes, &error),
-               &error, "the disk");
-}
 
 /* One kind of work. */
 struct cell {
@@ -87,146 +35,139 @@ struct cell {
     uint32_t threads;
 };
 
-struct worker {
-    const struct subject *subject;
-    const struct cell *cell;
-    uint64_t seed;
+/* Where it is done. */
+struct places {
+    uint64_t *disk_offsets;
+    uint64_t *file_offsets; /* the same places in the file under the disk */
 };
+
+struct worker {
+    const struct bench_subject *subject;
+    const struct cell *cell;
+    struct places places;
+};
+
+static uint32_t count_of(const struct cell *cell)
+{
+    return cell->length_bytes == SMALL_BYTES ? small_count : large_count;
+}
+
+/* False when what is there is in several pieces, of which the bare file could not know. */
+static bool find_in_file(struct vdisk_disk *disk, uint64_t offset_bytes, size_t length_bytes,
+                         uint64_t *file_offset_bytes)
+{
+    struct vdisk_extent extent;
+    struct vdisk_error error;
+
+    bench_must_vdisk(vdisk_disk_map(disk, offset_bytes, length_bytes, &extent, &error), &error,
+                     "mapping");
+    *file_offset_bytes = extent.file_offset_bytes;
+    return extent.kind == VDISK_EXTENT_DATA && extent.length_bytes >= length_bytes;
+}
+
+/* Small transfers go anywhere, large ones from the beginning to the end. */
+static void choose_places(struct places *places, struct vdisk_disk *disk, const struct cell *cell,
+                          uint64_t seed)
+{
+    const uint32_t count = count_of(cell);
+    struct test_random random;
+    uint64_t place = 0;
+
+    places->disk_offsets = calloc(count, sizeof(uint64_t));
+    places->file_offsets = calloc(count, sizeof(uint64_t));
+    bench_must(places->disk_offsets != NULL && places->file_offsets != NULL, "memory");
+    test_random_seed(&random, seed);
+    for (uint32_t i = 0; i < count; i++) {
+        do {
+            place = cell->length_bytes == SMALL_BYTES ? test_random_next(&random) : place + 1;
+            places->disk_offsets[i] =
+                place % (disk_bytes / cell->length_bytes) * cell->length_bytes;
+        } while (!find_in_file(disk, places->disk_offsets[i], cell->length_bytes,
+                               &places->file_offsets[i]));
+    }
+}
 
 static void *work(void *argument)
 {
     const struct worker *worker = argument;
     const struct cell *cell = worker->cell;
-    const uint32_t count = cell->length_bytes == SMALL_BYTES ? small_count : large_count;
+    const uint64_t *offsets =
+        worker->subject->disk == NULL ? worker->places.file_offsets : worker->places.disk_offsets;
     unsigned char *buffer = aligned_alloc(4096, cell->length_bytes);
-    struct test_random random;
 
-    must(buffer != NULL, "memory");
+    bench_must(buffer != NULL, "memory");
     memset(buffer, 0x5a, cell->length_bytes);
-    test_random_seed(&random, worker->seed);
-    for (uint32_t i = 0; i < count; i++) {
-        const uint64_t place = cell->length_bytes == SMALL_BYTES ? test_random_next(&random) : i;
-
-        transfer(worker->subject, cell->write,
-                 place % (disk_bytes / cell->length_bytes) * cell->length_bytes, buffer,
-                 cell->length_bytes);
-    }
+    for (uint32_t i = 0; i < count_of(cell); i++)
+        bench_transfer(worker->subject, cell->write, offsets[i], buffer, cell->length_bytes);
     free(buffer);
     return NULL;
 }
 
-/* Seconds for the same work each time; with threads, each does all of it. */
-static double measure(const struct subject *subject, const struct cell *cell, uint64_t seed)
+/* Seconds for the same amount of work each time; with threads, each does all of it. */
+static double measure(const struct bench_subject *subject, struct vdisk_disk *disk,
+                      const struct cell *cell, uint64_t seed)
 {
-    pthread_t threads[4];
-    struct worker workers[4];
-    const double start = now();
+    pthread_t threads[THREADS_MAX];
+    struct worker workers[THREADS_MAX];
+    double start;
 
     for (uint32_t i = 0; i < cell->threads; i++) {
-        workers[i] = (struct worker){subject, cell, seed + i};
-        must(pthread_create(&threads[i], NULL, work, &workers[i]) == 0, "a thread");
+        workers[i] = (struct worker){.subject = subject, .cell = cell};
+        choose_places(&workers[i].places, disk, cell, seed * THREADS_MAX + i);
     }
+    start = bench_now();
+    for (uint32_t i = 0; i < cell->threads; i++)
+        bench_must(pthread_create(&threads[i], NULL, work, &workers[i]) == 0, "a thread");
     for (uint32_t i = 0; i < cell->threads; i++)
         pthread_join(threads[i], NULL);
-    return now() - start;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
+    start = bench_now() - start;
+    for (uint32_t i = 0; i < cell->threads; i++) {
+        free(workers[i].places.disk_offsets);
+        free(workers[i].places.file_offsets);
+    }
+    return start;
 }
 
 static void print_ratios(double *ratios)
 {
-    qsort(ratios, rounds, sizeof *ratios, compare_doubles);
+    bench_sort(ratios, rounds);
     printf("  %.2f (%.2f-%.2f)", ratios[rounds / 2], ratios[0], ratios[rounds - 1]);
     fflush(stdout);
 }
 
-static void bench_cell(const struct subject *bare, const struct subject *disk,
+/* Each has places of its own, and is the first in every other round: nobody warms caches for it. */
+static void bench_cell(const struct bench_subject *bare, const struct bench_subject *disk,
                        const struct cell *cell)
 {
     double ratios[ROUNDS_MAX];
 
     for (uint32_t round = 0; round < rounds; round++) {
-        const double base = measure(bare, cell, round);
+        const bool bare_first = round % 2 == 0;
+        const double first =
+            measure(bare_first ? bare : disk, disk->disk, cell, 2 * (uint64_t)round);
+        const double second =
+            measure(bare_first ? disk : bare, disk->disk, cell, 2 * (uint64_t)round + 1);
 
-        ratios[round] = base / measure(disk, cell, round);
+        ratios[round] = bare_first ? first / second : second / first;
     }
     print_ratios(ratios);
 }
 
-/* Two threads against one, on the disk itself: how much more they read in the same time. */
-static void bench_threads(const struct subject *disk)
+/* Two threads against one: how much more they read in the same time. */
+static void bench_threads(const struct bench_subject *subject, struct vdisk_disk *disk)
 {
     const struct cell one = {false, SMALL_BYTES, 1}, two = {false, SMALL_BYTES, 2};
-    const clockid_t chosen = measured_clock;
+    const clockid_t chosen = bench_clock;
     double ratios[ROUNDS_MAX];
 
-    measured_clock = CLOCK_MONOTONIC;
+    bench_clock = CLOCK_MONOTONIC;
     for (uint32_t round = 0; round < rounds; round++) {
-        const double alone = measure(disk, &one, round);
+        const double alone = measure(subject, disk, &one, 2 * (uint64_t)round);
 
-        ratios[round] = 2 * alone / measure(disk, &two, round);
+        ratios[round] = 2 * alone / measure(subject, disk, &two, 2 * (uint64_t)round + 1);
     }
-    measured_clock = chosen;
+    bench_clock = chosen;
     print_ratios(ratios);
-}
-
-struct bench_format {
-    const char *label;
-    const char *format;
-    const char *subformat;
-    bool fixed;
-};
-
-static const struct bench_format bench_formats[] = {
-    {"raw", "raw", NULL, false},          {"vhd fixed", "vhd", NULL, true},
-    {"vhd dynamic", "vhd", NULL, false},  {"vhdx dynamic", "vhdx", NULL, false},
-    {"vdi dynamic", "vdi", NULL, false},  {"qcow2", "qcow2", NULL, false},
-    {"vmdk sparse", "vmdk", NULL, false},
-};
-
-static struct vdisk_image *make_image(const struct bench_format *format, const char *path,
-                                      uint64_t size_bytes)
-{
-    const struct vdisk_create_options create = {.format = format->format,
-                                                .subformat = format->subformat,
-                                                .size_bytes = size_bytes,
-                                                .fixed = format->fixed};
-    const struct vdisk_open_options open = {.format = format->format};
-    struct vdisk_error error;
-    struct vdisk_file *file;
-    struct vdisk_image *image;
-
-    unlink(path);
-    must_vdisk(vdisk_host_open(path, VDISK_OPEN_CREATE, &file, &error), &error, path);
-    must_vdisk(vdisk_image_create(file, &create, &error), &error, "creating");
-    vdisk_file_close(file);
-    must_vdisk(vdisk_host_open(path, VDISK_OPEN_WRITE, &file, &error), &error, path);
-    must_vdisk(vdisk_image_open(file, &open, &image, &error), &error, "opening");
-    return image;
-}
-
-/* Writes all of it once, and makes it durable. */
-static double fill(const struct subject *subject, uint64_t size_bytes)
-{
-    unsigned char *buffer = aligned_alloc(4096, LARGE_BYTES);
-    struct vdisk_error error;
-    const double start = now();
-
-    must(buffer != NULL, "memory");
-    memset(buffer, 0xa5, LARGE_BYTES);
-    for (uint64_t offset = 0; offset < size_bytes; offset += LARGE_BYTES)
-        transfer(subject, true, offset, buffer, LARGE_BYTES);
-    if (subject->disk == NULL)
-        must(fdatasync(subject->descriptor) == 0, "fdatasync");
-    else
-        must_vdisk(vdisk_disk_flush(subject->disk, &error), &error, "flushing");
-    free(buffer);
-    return now() - start;
 }
 
 /* A new image each time, against a new file that grows. */
@@ -241,14 +182,14 @@ static void bench_allocation(const struct bench_format *format, const char *imag
         return;
     }
     for (uint32_t round = 0; round < rounds; round++) {
-        struct subject bare = {open(bare_path, O_RDWR | O_CREAT | O_TRUNC, 0600), NULL};
-        struct vdisk_image *image = make_image(format, image_path, size_bytes);
-        const struct subject disk = {-1, vdisk_image_disk(image)};
+        struct bench_subject bare = {open(bare_path, O_RDWR | O_CREAT | O_TRUNC, 0600), NULL};
+        struct vdisk_image *image = bench_make_image(format, image_path, size_bytes);
+        const struct bench_subject disk = {-1, vdisk_image_disk(image)};
         double base;
 
-        must(bare.descriptor >= 0, bare_path);
-        base = fill(&bare, size_bytes);
-        ratios[round] = base / fill(&disk, size_bytes);
+        bench_must(bare.descriptor >= 0, bare_path);
+        base = bench_fill(&bare, size_bytes);
+        ratios[round] = base / bench_fill(&disk, size_bytes);
         close(bare.descriptor);
         vdisk_image_close(image, NULL);
         unlink(image_path);
@@ -257,28 +198,29 @@ static void bench_allocation(const struct bench_format *format, const char *imag
     print_ratios(ratios);
 }
 
-static void bench_format(const struct bench_format *format, const struct subject *bare,
-                         const char *folder)
+static void bench_format(const struct bench_format *format, const char *folder)
 {
     static const struct cell cells[] = {{false, SMALL_BYTES, 1},
                                         {false, LARGE_BYTES, 1},
                                         {true, SMALL_BYTES, 1},
                                         {true, LARGE_BYTES, 1}};
     char image_path[512], bare_path[512];
+    struct bench_subject bare = {-1, NULL}, disk = {-1, NULL};
     struct vdisk_image *image;
-    struct subject disk = {-1, NULL};
 
-    if ((vdisk_format_capabilities(format->format) & VDISK_CAN_CREATE) == 0)
-        return;
     snprintf(image_path, sizeof image_path, "%s/bench.image", folder);
     snprintf(bare_path, sizeof bare_path, "%s/bench.growing", folder);
     printf("%-13s", format->label);
-    image = make_image(format, image_path, disk_bytes);
+    image = bench_make_image(format, image_path, disk_bytes);
     disk.disk = vdisk_image_disk(image);
-    fill(&disk, disk_bytes);
+    bench_fill(&disk, disk_bytes);
+    bare.descriptor = open(image_path, O_RDWR);
+    bench_must(bare.descriptor >= 0, image_path);
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
-        bench_cell(bare, &disk, &cells[i]);
-    bench_threads(&disk);
+        bench_cell(&bare, &disk, &cells[i]);
+    bench_threads(&disk, disk.disk);
+    bench_threads(&bare, disk.disk);
+    close(bare.descriptor);
     vdisk_image_close(image, NULL);
     unlink(image_path);
     bench_allocation(format, image_path, bare_path);
@@ -288,8 +230,7 @@ static void bench_format(const struct bench_format *format, const struct subject
 int main(int argc, char **argv)
 {
     const char *temporary = getenv("TMPDIR");
-    char folder[400], bare_path[512];
-    struct subject bare = {-1, NULL};
+    char folder[400];
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
@@ -298,28 +239,22 @@ int main(int argc, char **argv)
             small_count = 5000;
             large_count = 128;
         } else if (strcmp(argv[i], "--cpu") == 0) {
-            measured_clock = CLOCK_PROCESS_CPUTIME_ID;
+            bench_clock = CLOCK_PROCESS_CPUTIME_ID;
         } else {
             temporary = argv[i];
         }
     }
     snprintf(folder, sizeof folder, "%s/virtualdisk-bench-XXXXXX",
              temporary != NULL ? temporary : "/tmp");
-    must(mkdtemp(folder) != NULL, folder);
-    snprintf(bare_path, sizeof bare_path, "%s/bench.bare", folder);
-    bare.descriptor = open(bare_path, O_RDWR | O_CREAT, 0600);
-    must(bare.descriptor >= 0, bare_path);
-    fill(&bare, disk_bytes);
-    printf(
-        "The engine as a ratio of the bare file (median, spread of %u rounds; %llu MiB, cached)\n"
-        "and of two threads' random reads to one's\n\n"
-        "%-13s  %-16s  %-16s  %-16s  %-16s  %-16s  %s\n",
-        rounds, (unsigned long long)(disk_bytes / MIB), "", "4 KiB read", "1 MiB read",
-        "4 KiB overwrite", "1 MiB overwrite", "two threads", "allocating 1 MiB");
-    for (size_t i = 0; i < sizeof bench_formats / sizeof bench_formats[0]; i++)
-        bench_format(&bench_formats[i], &bare, folder);
-    close(bare.descriptor);
-    unlink(bare_path);
+    bench_must(mkdtemp(folder) != NULL, folder);
+    printf("The engine as a ratio of its file (median, spread of %u rounds; %llu MiB, cached)\n"
+           "and of two threads' random reads to one's, of the engine and of the file itself\n\n"
+           "%-13s  %-16s  %-16s  %-16s  %-16s  %-16s  %-16s  %s\n",
+           rounds, (unsigned long long)(disk_bytes / MIB), "", "4 KiB read", "1 MiB read",
+           "4 KiB overwrite", "1 MiB overwrite", "two threads", "the same, file",
+           "allocating 1 MiB");
+    for (const struct bench_format *format = bench_formats; format->label != NULL; format++)
+        bench_format(format, folder);
     rmdir(folder);
     return 0;
 }

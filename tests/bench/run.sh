@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measures, as ratios within one run: the volume against a minimal WDM RAM disk and a plain file, in
-# one Wine session; then the engine's formats against the file under them.
+# one Wine session; then the engine's formats against the file under them and against qemu-img, and
+# converting against qemu-img.
 #
 #   tests/bench/run.sh [--quick]
 set -eu
@@ -44,8 +45,10 @@ echo '  file     a plain file, without any driver'
 "$session" run sc stop BenchRamDisk >>"$work/sc.txt" 2>&1
 "$session" run sc delete BenchRamDisk >>"$work/sc.txt" 2>&1
 
-if [ -x "$root/build/linux/tests/bench/bench_image" ]; then
+for program in bench_image bench_qemu; do
     echo
-    "$root/build/linux/tests/bench/bench_image" ${1:+"$1"}
-fi
+    "$root/build/linux/tests/bench/$program" ${1:+"$1"}
+done
+echo
+"$root/tests/bench/bench_convert.py" "$root/build/linux/VirtualDiskControl" ${1:+"$1"}
 rm -rf "$work"
