@@ -171,4 +171,17 @@ show 'VirtualDiskControl close pair.vhdx --discard' control close "$vhdx" --disc
 sha256sum --status -c parent.sum
 verified 'over.qcow2 is gone, and pair.vhdx is what it was'
 
+chapter '10. A CD'
+mkdir -p cd
+cp license.txt random.bin cd/
+xorriso -as mkisofs -quiet -V HOLIDAYS -J -o cd.iso cd
+iso=$(as_windows_path "$work/cd.iso")
+show 'VirtualDiskControl open cd.iso --letter V:' control open "$iso" --letter V:
+show 'ioctls to \\.\V:' volume ask V:
+show 'VirtualDiskControl list' control list
+show 'read all of V: into saved.iso' volume save V: "$(as_windows_path "$work/saved.iso")"
+cmp cd.iso saved.iso
+verified 'the CD holds what the file holds'
+show 'VirtualDiskControl close V:' control close V:
+
 printf '\n%sEvery step was verified.%s\n' "$green" "$plain"

@@ -6,6 +6,7 @@
  *   demo_volume format V: LABEL
  *   demo_volume put V: FILE NAME8.3
  *   demo_volume get V: NAME8.3 FILE
+ *   demo_volume save V: FILE
  *
  * Wine mounts no file system on a volume, so put and get walk the FAT themselves (FAT16, root
  * directory, which is what a fresh disk of 100 MB has).
@@ -24,6 +25,7 @@
 
 #define ENTRY_BYTES 32u
 #define NAME_CHARS  11u
+#define SAVE_BYTES  (1u << 20)
 
 /* The volume as the engine's disk, so that the engine's formatter writes through the driver. */
 struct volume {
@@ -343,6 +345,30 @@ static void run_get(struct volume *volume, const wchar_t *name, const wchar_t *p
     CloseHandle(file);
 }
 
+/* All of the volume, as it is. */
+static void run_save(struct volume *volume, const wchar_t *path)
+{
+    HANDLE file = CreateFileW(path, GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL);
+    unsigned char *content = allocate(SAVE_BYTES);
+    uint64_t done = 0;
+    DWORD written;
+
+    if (file == INVALID_HANDLE_VALUE)
+        fail("making the file to save to");
+    while (done < volume->disk.size_bytes) {
+        const uint64_t left = volume->disk.size_bytes - done;
+        const DWORD piece = left < SAVE_BYTES ? (DWORD)left : SAVE_BYTES;
+
+        transfer(&volume->disk, FALSE, done, content, piece);
+        if (!WriteFile(file, content, piece, &written, NULL) || written != piece)
+            fail("writing the file to save to");
+        done += piece;
+    }
+    printf("  %llu bytes read\n", (unsigned long long)done);
+    VirtualFree(content, 0, MEM_RELEASE);
+    CloseHandle(file);
+}
+
 int wmain(int argument_count, wchar_t **arguments);
 
 int wmain(int argument_count, wchar_t **arguments)
@@ -350,7 +376,7 @@ int wmain(int argument_count, wchar_t **arguments)
     struct volume volume;
 
     if (argument_count < 3) {
-        fprintf(stderr, "usage: demo_volume ask|format|put|get V: ...\n");
+        fprintf(stderr, "usage: demo_volume ask|format|put|get|save V: ...\n");
         return 2;
     }
     open_volume(&volume, arguments[2]);
@@ -362,6 +388,8 @@ int wmain(int argument_count, wchar_t **arguments)
         run_put(&volume, arguments[3], arguments[4]);
     else if (wcscmp(arguments[1], L"get") == 0 && argument_count == 5)
         run_get(&volume, arguments[3], arguments[4]);
+    else if (wcscmp(arguments[1], L"save") == 0 && argument_count == 4)
+        run_save(&volume, arguments[3]);
     else
         return 2;
     CloseHandle(volume.handle);

@@ -1,5 +1,6 @@
 #include "driver/queue.h"
 #include "driver/ioctl.h"
+#include "driver/ioctl_answer.h"
 #include "driver/transfer.h"
 #include "virtualdisk/driver_abi.h"
 
@@ -55,7 +56,8 @@ static VOID NTAPI VdEvtDeviceControl(WDFQUEUE Queue, WDFREQUEST Request, size_t 
 
     if (VdTransferIsMeant(IoControlCode))
         ForwardToWorkers(Queue, Request);
-    else if (IoControlCode == IOCTL_VIRTUALDISK_REMOVE)
+    else if (IoControlCode == IOCTL_VIRTUALDISK_REMOVE ||
+             VdIoctlEjects(&Device->Volume, IoControlCode))
         ServeRemove(Device, Request);
     else
         VdIoctlServe(Device, Request, IoControlCode, InputBufferLength, OutputBufferLength);

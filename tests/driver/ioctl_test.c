@@ -364,6 +364,28 @@ static void test_refused(void)
     volume_close(&volume);
 }
 
+/*
+ * An ejected CD says that it has failed for good, and Plug and Play takes it away. Wine does not:
+ * here it is seen that the request succeeds, and that the image can be closed.
+ */
+static void test_eject(void)
+{
+    struct volume volume;
+    struct outcome outcome;
+
+    make_file(test_path(L"eject.iso"), DISK_BYTES);
+    volume_open(&volume, test_path(L"eject.iso"), L"--format iso");
+    CHECK_EQUAL(control(volume.handle, IOCTL_STORAGE_EJECT_MEDIA, NULL, 0, NULL, 0, NULL), 0);
+    CloseHandle(volume.handle);
+    run_control(&outcome, L"close \"%ls\"", test_path(L"eject.iso"));
+    CHECK_EQUAL(outcome.exit_code, 0);
+    make_file(test_path(L"eject.img"), DISK_BYTES);
+    volume_open(&volume, test_path(L"eject.img"), L"");
+    CHECK_EQUAL(control(volume.handle, IOCTL_STORAGE_EJECT_MEDIA, NULL, 0, NULL, 0, NULL),
+                ERROR_INVALID_FUNCTION);
+    volume_close(&volume);
+}
+
 static void test_cd(void)
 {
     struct volume volume;
@@ -426,6 +448,7 @@ const struct test_case ioctl_cases[] = {
     {"ioctl_suggested_link", test_suggested_link},
     {"ioctl_refused", test_refused},
     {"ioctl_cd", test_cd},
+    {"ioctl_eject", test_eject},
     {"ioctl_unknown", test_unknown},
     {NULL, NULL},
 };
