@@ -46,19 +46,25 @@ static void on_finding(struct vdisk_check *check, const struct vdisk_finding *fi
         report_text(finding);
 }
 
-static void print_result(const struct check_report *report, const char *path)
+/* `failed`: the check itself could not be finished. */
+static void print_json(const struct check_report *report, struct vdisk_image *image, bool failed)
 {
     const struct vdisk_check *check = &report->check;
-    if (report->json != NULL) {
-        vdisk_json_end_array(report->json);
-        vdisk_json_string(report->json, "filename", path);
-        vdisk_json_number(report->json, "check-errors", 0);
-        vdisk_json_number(report->json, "corruptions", check->corruption_count);
-        vdisk_json_number(report->json, "leaks", check->leak_count);
-        vdisk_json_number(report->json, "repaired", check->repaired_count);
-        vdisk_json_end_object(report->json);
-        return;
-    }
+    struct vdisk_image_info info;
+    vdisk_json_end_array(report->json);
+    vdisk_json_string(report->json, "filename", vdisk_image_file_name(image));
+    if (vdisk_image_get_info(image, &info, NULL) == VDISK_OK)
+        vdisk_json_string(report->json, "format", info.format);
+    vdisk_json_number(report->json, "check-errors", failed ? 1 : 0);
+    vdisk_json_number(report->json, "corruptions", check->corruption_count);
+    vdisk_json_number(report->json, "leaks", check->leak_count);
+    vdisk_json_number(report->json, "repaired", check->repaired_count);
+    vdisk_json_end_object(report->json);
+}
+
+static void print_text(const struct check_report *report)
+{
+    const struct vdisk_check *check = &report->check;
     if (check->corruption_count == 0 && check->leak_count == 0)
         vdisk_output_text("No errors were found on the image.\n");
     else
@@ -78,9 +84,12 @@ static enum vdisk_exit run_check(struct vdisk_image *image, const char *path,
     }
     enum vdisk_status status = vdisk_image_check(image, &report->check, &error);
     bool nothing_to_check = status == VDISK_UNSUPPORTED && !report->check.repair;
-    if (status == VDISK_OK || nothing_to_check)
-        print_result(report, path);
-    if (status != VDISK_OK && !nothing_to_check) {
+    bool failed = status != VDISK_OK && !nothing_to_check;
+    if (report->json != NULL)
+        print_json(report, image, failed);
+    else if (!failed)
+        print_text(report);
+    if (failed) {
         vdisk_output_failure("cannot check", path, &error);
         return VDISK_EXIT_FAILED;
     }

@@ -73,6 +73,7 @@ void vdisk_help_command(const struct vdisk_command *command)
     if (command->details != NULL)
         vdisk_output_text("\n%s", command->details);
     print_options(command);
+    vdisk_output_text("\nExit codes: see '" VDISK_PROGRAM_NAME " help exit-codes'.\n");
 }
 
 enum vdisk_exit vdisk_command_help(const struct vdisk_arguments *arguments)

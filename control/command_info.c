@@ -45,7 +45,8 @@ static void print_json(struct vdisk_image *image, const struct vdisk_image_info 
     vdisk_json_bool(json, "corrupt", info->corrupt);
     json_text(json, "identity", info->identity);
     json_text(json, "backing-filename", info->parent_name);
-    json_text(json, "backing-filename-format", info->parent_format);
+    if (info->parent_name[0] != '\0')
+        json_text(json, "backing-filename-format", info->parent_format);
     json_text(json, "backing-identity", info->parent_identity);
     print_snapshots(image, json);
     vdisk_contents_print_json(vdisk_image_disk(image), json);
