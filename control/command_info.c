@@ -136,18 +136,27 @@ static bool read_sector_size(const struct vdisk_arguments *arguments, uint32_t *
     return true;
 }
 
+/* With its parents, so that all of its contents are seen; without them, when one is not there. */
+static enum vdisk_exit open_image(struct vdisk_image_source *source, bool chain,
+                                  struct vdisk_image **image)
+{
+    if (!chain && vdisk_image_file_try(source, image))
+        return VDISK_EXIT_OK;
+    source->without_parent = !chain;
+    return vdisk_image_file_open(source, image);
+}
+
 enum vdisk_exit vdisk_command_info(const struct vdisk_arguments *arguments)
 {
     bool chain = vdisk_arguments_has(arguments, VDISK_OPTION_CHAIN);
     struct vdisk_image_source source = {
         .path = arguments->operands[0],
         .format = arguments->options[VDISK_OPTION_FORMAT],
-        .without_parent = !chain,
     };
     struct vdisk_image *image;
     if (!read_sector_size(arguments, &source.sector_bytes))
         return VDISK_EXIT_USAGE;
-    enum vdisk_exit code = vdisk_image_file_open(&source, &image);
+    enum vdisk_exit code = open_image(&source, chain, &image);
     if (code != VDISK_EXIT_OK)
         return code;
     struct vdisk_json json = {0};

@@ -109,17 +109,19 @@ static void print_whole(struct vdisk_disk *disk, const struct vdisk_partition_ta
 
 static const char *table_flaw(const struct vdisk_error *error, char **text)
 {
+    const char *structure = error->structure == NULL ? "partition table" : error->structure;
+    const char *reason = error->reason == NULL ? vdisk_status_text(error->status) : error->reason;
     if (error->offset_bytes == VDISK_NO_OFFSET)
-        *text = vdisk_text_format("%s: %s", error->structure, error->reason);
+        *text = vdisk_text_format("%s: %s", structure, reason);
     else
-        *text = vdisk_text_format("%s at %" PRIu64 ": %s", error->structure, error->offset_bytes,
-                                  error->reason);
-    return *text == NULL ? error->reason : *text;
+        *text = vdisk_text_format("%s at %" PRIu64 ": %s", structure, error->offset_bytes, reason);
+    return *text == NULL ? reason : *text;
 }
 
+/* Nothing is known of what is in a parent that is not there: that is not odd. */
 static bool is_flaw(enum vdisk_status status)
 {
-    return status == VDISK_CORRUPT || status == VDISK_UNSUPPORTED;
+    return status != VDISK_OK && status != VDISK_PARENT_MISSING;
 }
 
 void vdisk_contents_print(struct vdisk_disk *disk)

@@ -35,6 +35,14 @@ enum vdisk_exit vdisk_image_file_open(const struct vdisk_image_source *source,
     return vdisk_output_failure("cannot open", source->path, &error);
 }
 
+bool vdisk_image_file_try(const struct vdisk_image_source *source, struct vdisk_image **image)
+{
+    bool opened = open_image(source, image, NULL) == VDISK_OK;
+    if (!opened)
+        *image = NULL;
+    return opened;
+}
+
 enum vdisk_exit vdisk_image_file_close(struct vdisk_image *image, const char *path)
 {
     struct vdisk_error error;

@@ -21,6 +21,9 @@ struct vdisk_image_source {
 enum vdisk_exit vdisk_image_file_open(const struct vdisk_image_source *source,
                                       struct vdisk_image **image);
 
+/* The same without a word: false when it cannot be opened. */
+bool vdisk_image_file_try(const struct vdisk_image_source *source, struct vdisk_image **image);
+
 /* Flushes and closes; what goes wrong is said. NULL is allowed. */
 enum vdisk_exit vdisk_image_file_close(struct vdisk_image *image, const char *path);
 

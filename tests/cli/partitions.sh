@@ -27,6 +27,12 @@ mke2fs -q -t ext4 -L "Äther" -E offset=9437184 gpt.img 16M >/dev/null 2>&1
 vdisk info gpt.img | known
 vdisk convert gpt.img gpt.vhdx
 vdisk info gpt.vhdx --json | sed -n '/partition-table/,$p'
+# A child has what its parent has, as long as that is there.
+vdisk create child.qcow2 --parent gpt.img
+vdisk info child.qcow2 | sed -n '/Parent/,$p'
+mv gpt.img away.img
+vdisk info child.qcow2 | sed -n '/Parent/,$p'
+mv away.img gpt.img
 # The second copy of the table serves when the first one is damaged, and nothing when both are.
 printf 'x' | dd of=gpt.img bs=1 seek=528 conv=notrunc status=none
 vdisk info gpt.img | grep -A9 Partitions
