@@ -6,7 +6,7 @@ import re
 import sys
 import uuid
 
-from images import MIB, Tool, call, expect, require_programs, work_folder
+from images import MIB, Tool, call, expect, real_image, require_programs, work_folder
 
 TOOL = Tool(sys.argv[1])
 MBR_TYPES = ["1", "6", "7", "b", "c", "e", "82", "83", "8e", "fd", "a5", "27"]
@@ -178,6 +178,21 @@ def deleted_logical(folder):
                f"after {number} was deleted: {ours}, fdisk: {dumped}")
 
 
+def windows(folder):
+    """Tables that Windows wrote."""
+    path, _ = real_image("node-vhd-dynamic.vhd", folder)
+    if path is not None:
+        head, ours = read_ours(path, 0, "vhd")
+        expect(head[1:] == ["gpt", "9dacc91e-f01c-4276-80c2-1ae8fc0f8641"], head)
+        expect([facts[4] for facts in ours.values()] ==
+               ["Microsoft reserved partition"] + ["Basic data partition"] * 3, ours)
+        expect(ours[1][:3] == (17408, 32 * MIB, "e3c9e316-0b5c-4db8-817d-f92df00215ae"), ours[1])
+    path, _ = real_image("node-vhd-fixed.vhd", folder)
+    if path is not None:
+        head, ours = read_ours(path, 0, "vhd")
+        expect(head[1:] == ["mbr", "416e0a41"] and ours[1][:3] == (65536, 7 * MIB, "e"), ours)
+
+
 def main():
     require_programs("fdisk", "sfdisk")
     for seed in range(24):
@@ -187,6 +202,9 @@ def main():
     with work_folder() as folder:
         deleted_logical(folder)
     print("deleted_logical passed")
+    with work_folder() as folder:
+        windows(folder)
+    print("windows passed")
 
 
 if __name__ == "__main__":
