@@ -174,7 +174,7 @@ verified 'over.qcow2 is gone, and pair.vhdx is what it was'
 chapter '10. A CD'
 mkdir -p cd
 cp license.txt random.bin cd/
-xorriso -as mkisofs -quiet -V HOLIDAYS -J -o cd.iso cd
+xorriso -as mkisofs -quiet -V HOLIDAYS -J -o cd.iso cd 2>xorriso.txt
 iso=$(as_windows_path "$work/cd.iso")
 show 'VirtualDiskControl open cd.iso --letter V:' control open "$iso" --letter V:
 show 'ioctls to \\.\V:' volume ask V:
