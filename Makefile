@@ -6,9 +6,10 @@ jobs          := $(shell nproc)
 CUTS          ?= 100000
 FUZZ_TARGET   ?= all
 FUZZ_SECONDS  ?= 60
+SOAK_SECONDS  ?= 600
 
 .DEFAULT_GOAL := all
-.PHONY: all help dependencies test test-crash fuzz demo bench package clean format
+.PHONY: all help dependencies test test-crash fuzz soak demo bench package clean format
 
 all: dependencies $(presets:%=build-%) ## build the utility and the driver for Linux, x64 and x86
 
@@ -39,6 +40,9 @@ test-crash: build-linux ## cut the power CUTS times (100000) a format
 
 fuzz: build-linux-asan ## fuzz FUZZ_TARGET (all) for FUZZ_SECONDS (60) each
 	@tools/fuzz.sh $(FUZZ_TARGET) $(FUZZ_SECONDS)
+
+soak: build-windows-x64 ## use open volumes at random for SOAK_SECONDS (600), in Wine
+	@tests/driver/soak.sh $(SOAK_SECONDS) $(SOAK_SEED)
 
 bench: build-linux build-windows-x64 ## measure, as ratios within one run
 	@tests/bench/run.sh
