@@ -239,8 +239,10 @@ static void run_or_fail(const wchar_t *format, const wchar_t *argument)
                   outcome.exit_code, outcome.err);
 }
 
+/* The threads keep the handles that they have made: here another one is used. */
 static void open_volumes(struct image *image)
 {
+    static struct volume opened;
     wchar_t options[PATH_CHARS];
 
     for (unsigned i = 0; i < VOLUMES; i++) {
@@ -248,15 +250,14 @@ static void open_volumes(struct image *image)
 
         if (self->image != image)
             continue;
+        options[0] = 0;
         if (self->partition != 0)
             _snwprintf(options, PATH_CHARS, L"--partition %u", self->partition);
         else if (image->options[0] != 0)
             _snwprintf(options, PATH_CHARS, L"--overlay \"%ls\"", test_path(L"over.qcow2"));
-        else
-            options[0] = 0;
-        volume_open(&self->volume, test_path(image->name), options);
-        CloseHandle(self->volume.handle);
-        self->volume.handle = INVALID_HANDLE_VALUE;
+        volume_open(&opened, test_path(image->name), options);
+        CloseHandle(opened.handle);
+        memcpy(self->volume.letter, opened.letter, sizeof opened.letter);
     }
 }
 
