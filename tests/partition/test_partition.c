@@ -332,6 +332,19 @@ static void test_gpt(void **state)
     assert_string_equal(name, "a");
 }
 
+/* Programs that know no GPT see a few of its partitions in the first sector; it counts for more. */
+static void test_hybrid_record(void **state)
+{
+    const struct entry hybrid[] = {{7, 2048, 100}, {0xee, 1, 33}, {0xc, 3000, 100}};
+
+    (void)state;
+    put_both(&good_gpt);
+    put_boot(0, hybrid, 3);
+    expect_count(1, false);
+    assert_int_equal(table.style, VDISK_PARTITION_GPT);
+    assert_int_equal(table.partitions[0].size_bytes, 2048 * 512);
+}
+
 static void test_second_copy(void **state)
 {
     static const uint64_t places[] = {512 + 0,  512 + 12, 512 + 16,  512 + 24,
@@ -565,6 +578,7 @@ int main(void)
         CASE(test_records_without_drive),
         CASE(test_notes_are_bounded),
         CASE(test_gpt),
+        CASE(test_hybrid_record),
         CASE(test_second_copy),
         CASE(test_odd_second_copy),
         CASE(test_disk_that_has_grown),
