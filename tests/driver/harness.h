@@ -30,6 +30,7 @@ extern const struct test_case fuzz_cases[];
 extern const struct test_case close_cases[];
 extern const struct test_case change_cases[];
 extern const struct test_case statistics_cases[];
+extern const struct test_case trim_cases[];
 extern const struct test_case soak_cases[];
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...);
