@@ -15,6 +15,7 @@ static const struct {
     {"the file is a Parallels image, which is not supported", 0, "WithoutFreeSpace", 16},
     {"the file is a Parallels image, which is not supported", 0, "WithouFreSpacExt", 16},
     {"the file is a Bochs image, which is not supported", 0, "Bochs Virtual HD Image", 22},
+    {"the file is a cloop image, which is not supported", 0, "#!/bin/sh\n#V2.0 Format\n", 23},
     {"the file is an Expert Witness (E01) image, which is not supported", 0,
      "EVF\x09\x0d\x0a\xff\0", 8},
     {"the file is an Expert Witness (Ex01) image, which is not supported", 0, "EVF2\x0d\x0a\x81\0",

@@ -44,6 +44,7 @@ static const struct magic foreign[] = {
     MAGIC("Parallels", 0, "WithoutFreeSpace"),
     MAGIC("Parallels", 0, "WithouFreSpacExt"),
     MAGIC("Bochs", 0, "Bochs Virtual HD Image"),
+    MAGIC("cloop", 0, "#!/bin/sh\n#V2.0 Format\n"),
     MAGIC("E01", 0, "EVF\x09\x0d\x0a\xff\0"),
     MAGIC("Ex01", 0, "EVF2\x0d\x0a\x81\0"),
     MAGIC("AFF", 0, "AFF10\x0d\x0a\0"),

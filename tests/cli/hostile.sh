@@ -1,0 +1,32 @@
+# What an image names is opened only where it may be, and only if it is an ordinary file.
+descriptor()
+{
+    printf '# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\n'
+    printf 'createType="monolithicFlat"\nRW 8 FLAT "%s" 0\nddb.adapterType = "ide"\n' "$1"
+}
+mkdir folder outside
+head -c 4096 /dev/zero >outside/secret.bin
+ln -s ../outside/secret.bin folder/link.bin
+mkfifo folder/pipe.bin
+for name in /etc/passwd ../outside/secret.bin C:secret.bin . .. '' link.bin pipe.bin disk.vmdk; do
+    echo "extent '$name'"
+    descriptor "$name" >folder/disk.vmdk
+    vdisk read folder/disk.vmdk
+done
+
+# Nor is anything else than a file or a disk an image.
+vdisk info folder
+vdisk info folder/pipe.bin
+vdisk info /dev/zero
+
+# Names that are more than names are not followed; a chain that bites its tail ends.
+vdisk create parent.qcow2 1M
+vdisk create child.qcow2 --parent parent.qcow2
+place=$(grep -abo parent.qcow2 child.qcow2 | cut -d: -f1)
+for name in json:{}12345 nbd://a/bcd0 /etc/passwd1 //host/a/b12 child.qcow2; do
+    printf '%s' "$name" | dd of=child.qcow2 bs=1 seek="$place" conv=notrunc status=none
+    printf "\\0\\0\\0\\$(printf %o ${#name})" | # the length of the name, in the header
+        dd of=child.qcow2 bs=1 seek=16 conv=notrunc status=none
+    echo "parent '$name'"
+    vdisk read child.qcow2
+done
