@@ -2,6 +2,7 @@
 
 #include "error_win32.h"
 #include "output.h"
+#include "system_library.h"
 #include "terminal.h"
 #include "wide_win32.h"
 #include "virtualdisk/platform.h"
@@ -11,7 +12,7 @@ typedef CONFIGRET WINAPI query_remove_function(DEVINST node, PNP_VETO_TYPE *veto
 
 enum vdisk_exit vdisk_backend_query_remove(DEVINST node, bool silent)
 {
-    HMODULE library = LoadLibraryW(L"cfgmgr32.dll");
+    HMODULE library = vdisk_system_library(L"cfgmgr32.dll");
     query_remove_function *query_remove = library == NULL
                                               ? NULL
                                               : (query_remove_function *)(void *)GetProcAddress(

@@ -8,6 +8,7 @@
 #include "output.h"
 #include "package.h"
 #include "property.h"
+#include "system_library.h"
 #include "virtualdisk/platform.h"
 
 #include <sddl.h>
@@ -62,7 +63,7 @@ static lifetime_function *sw_set_lifetime;
 
 static bool software_is_available(void)
 {
-    HMODULE library = LoadLibraryW(L"cfgmgr32.dll");
+    HMODULE library = vdisk_system_library(L"cfgmgr32.dll");
     if (library == NULL)
         return false;
     sw_create = (create_function *)(void *)GetProcAddress(library, "SwDeviceCreate");

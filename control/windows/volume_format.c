@@ -1,6 +1,7 @@
 #include "volume_format.h"
 
 #include "output.h"
+#include "system_library.h"
 #include "terminal.h"
 #include "volume_disk.h"
 #include "volume_lock.h"
@@ -31,7 +32,7 @@ static BOOLEAN WINAPI on_format(int command, DWORD action, void *argument)
 
 static enum vdisk_exit format_ntfs(const struct vdisk_device *device, const char *label)
 {
-    HMODULE library = LoadLibraryW(L"fmifs.dll");
+    HMODULE library = vdisk_system_library(L"fmifs.dll");
     format_function *format =
         library == NULL ? NULL : (format_function *)(void *)GetProcAddress(library, "FormatEx");
     if (format == NULL || device->letter[0] == '\0') {
