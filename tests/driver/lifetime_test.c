@@ -246,6 +246,30 @@ static void test_list(void)
     CHECK(strstr(outcome.out, "listed.img") == NULL);
 }
 
+/* Forgets the control interfaces of all devices, as SetupAPI does when it removes a device. */
+static void forget_interfaces(void)
+{
+    const wchar_t *path = L"SYSTEM\\CurrentControlSet\\Control\\DeviceClasses\\"
+                          L"{4d0a6fb1-39c9-4e7c-9a6e-7b8a5f8f2d11}";
+
+    CHECK_EQUAL(RegDeleteTreeW(HKEY_LOCAL_MACHINE, path), 0);
+}
+
+/* SetupAPI may be faster than the driver at a removal: then the next device starts all the same. */
+static void test_forgotten_interface(void)
+{
+    struct volume volume;
+
+    make_file(test_path(L"forgotten.img"), DISK_BYTES);
+    volume_open(&volume, test_path(L"forgotten.img"), L"");
+    CloseHandle(volume.handle);
+    volume.handle = INVALID_HANDLE_VALUE;
+    forget_interfaces();
+    volume_close(&volume);
+    volume_open(&volume, test_path(L"forgotten.img"), L"");
+    volume_close(&volume);
+}
+
 const struct test_case lifetime_cases[] = {
     {"lifetime_two_images", test_two_images},
     {"lifetime_ten_images", test_ten_images},
@@ -257,5 +281,6 @@ const struct test_case lifetime_cases[] = {
     {"lifetime_kill_holder", test_kill_holder},
     {"lifetime_paths", test_paths},
     {"lifetime_list", test_list},
+    {"lifetime_forgotten_interface", test_forgotten_interface},
     {NULL, NULL},
 };

@@ -26,10 +26,25 @@ static FX_INTERFACE *Find(FX_DEVICE *Device, const GUID *Class, PCUNICODE_STRING
     return Found;
 }
 
+/*
+ * Whoever removes a device may delete the interface's key before the driver hears of it. Then Wine
+ * cannot disable the interface, and takes it for enabled, with its link to the old device, when the
+ * next device of that id comes: only now can it be disabled.
+ */
+static VOID SetState(UNICODE_STRING *SymbolicLink, BOOLEAN Enable)
+{
+    NTSTATUS Status = IoSetDeviceInterfaceState(SymbolicLink, Enable);
+
+    if (Enable && Status != STATUS_SUCCESS) {
+        IoSetDeviceInterfaceState(SymbolicLink, FALSE);
+        IoSetDeviceInterfaceState(SymbolicLink, TRUE);
+    }
+}
+
 static VOID SetEnabled(FX_INTERFACE *Interface, BOOLEAN Enable)
 {
     if (Interface->Enabled != Enable && Interface->SymbolicLink.Buffer != NULL) {
-        IoSetDeviceInterfaceState(&Interface->SymbolicLink, Enable);
+        SetState(&Interface->SymbolicLink, Enable);
         Interface->Enabled = Enable;
     }
 }
