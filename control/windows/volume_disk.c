@@ -19,9 +19,12 @@ static struct volume_disk *volume_of(struct vdisk_disk *disk)
     return (struct volume_disk *)disk;
 }
 
+/* A transfer that succeeded in part has no error of its own. */
 static enum vdisk_status fail(struct vdisk_error *error, uint64_t offset_bytes, const char *reason)
 {
     DWORD code = GetLastError();
+    if (code == ERROR_SUCCESS)
+        code = ERROR_IO_DEVICE;
     return vdisk_fail_native(error, vdisk_status_from_win32(code), code, NULL, offset_bytes,
                              reason);
 }
@@ -38,6 +41,7 @@ static enum vdisk_status volume_read(struct vdisk_disk *disk, uint64_t offset_by
     for (size_t done = 0; done < length_bytes;) {
         DWORD piece = (DWORD)min(length_bytes - done, PIECE_BYTES), got = 0;
         OVERLAPPED at = place(offset_bytes + done);
+        SetLastError(ERROR_SUCCESS);
         if (!ReadFile(self->volume, self->bounce, piece, &got, &at) || got != piece)
             return fail(error, offset_bytes + done, "reading the volume failed");
         memcpy((unsigned char *)buffer + done, self->bounce, piece);
@@ -55,6 +59,7 @@ static enum vdisk_status volume_write(struct vdisk_disk *disk, uint64_t offset_b
         DWORD piece = (DWORD)min(length_bytes - done, PIECE_BYTES), put = 0;
         OVERLAPPED at = place(offset_bytes + done);
         memcpy(self->bounce, (const unsigned char *)buffer + done, piece);
+        SetLastError(ERROR_SUCCESS);
         if (!WriteFile(self->volume, self->bounce, piece, &put, &at) || put != piece)
             return fail(error, offset_bytes + done, "writing the volume failed");
         done += piece;
@@ -93,6 +98,7 @@ enum vdisk_status vdisk_volume_disk_open(const struct vdisk_device *device,
     unsigned char *bounce =
         VirtualAlloc(NULL, PIECE_BYTES, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
     HANDLE volume = INVALID_HANDLE_VALUE;
+    SetLastError(ERROR_NOT_ENOUGH_MEMORY);
     if (self != NULL && bounce != NULL)
         volume = CreateFileW(device->volume_path, GENERIC_READ | GENERIC_WRITE,
                              FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
