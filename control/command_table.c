@@ -65,12 +65,26 @@ static const struct vdisk_command commands[] = {
         .details =
             "A new file is a raw image of the given size: a number of megabytes, or a number\n"
             "with the unit K, M, G or T. The command returns when the volume can be used.\n"
-            "Opening an image that is open already says so and succeeds.\n"
+            "Opening what is open already says so and succeeds, unless an option asks for\n"
+            "something else than what is open.\n"
             "\n"
-            "Of a disk with partitions every one that holds data becomes a volume; the letter is\n"
-            "that of the first. An overlay file is made where there is none: a differencing image\n"
-            "of the format that its ending names, else qcow2. It is thrown away, or written into\n"
-            "the image, by `close --discard` and `close --commit`.\n",
+            "Of a disk with partitions every one that holds data becomes a volume, or none when\n"
+            "one fails; the letter is that of the first. --partition opens further ones later, as\n"
+            "the first was opened. In JSON \"devices\" are all volumes, \"device\" is the first.\n"
+            "\n"
+            "An overlay file is made where there is none: a differencing image of the format that\n"
+            "its ending names, else qcow2; the image is only read. What was written is thrown\n"
+            "away, or written into the image, by `close --discard` and `close --commit`. What an\n"
+            "overlay in memory holds is lost when the image is closed otherwise; its limit is a\n"
+            "quarter of the machine's memory.\n"
+            "\n"
+            "What --ram takes is a size when it is a number, or a number with K, M, G or T, and a\n"
+            "file otherwise (a file called 100 is ./100). An empty RAM disk is named ram:NAME,\n"
+            "or by the smallest number that is free; one that was loaded is named by its file.\n"
+            "\n"
+            "--access is who may use the volume as a raw disk; who may use files on it is up to\n"
+            "its file system. --safe is for images from strangers: they are checked, opened\n"
+            "read-only without a letter, for administrators.\n",
         .options = BIT(LETTER) | BIT(READ_ONLY) | BIT(JSON) | BIT(FORMAT) | BIT(PARTITION) |
                    BIT(WHOLE) | BIT(SECTOR_SIZE) | BIT(OVERLAY) | BIT(FORMAT_AS) | BIT(FS) |
                    BIT(LABEL) | BIT(FORCE) | BIT(DETECT_ZEROES) | BIT(PERSISTENT) | BIT(ACCESS) |

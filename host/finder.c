@@ -61,9 +61,9 @@ static bool use_own_separators(char *name)
     return changed;
 }
 
-static enum vdisk_status finder_open(struct vdisk_file_finder *finder,
-                                     const struct vdisk_file_request *request,
-                                     struct vdisk_file **file, struct vdisk_error *error)
+static enum vdisk_status open_found(const struct vdisk_file_request *request,
+                                    enum vdisk_open_mode mode, struct vdisk_file **file,
+                                    struct vdisk_error *error)
 {
     const bool relative = request->kind == VDISK_NAME_RELATIVE;
     const size_t folder_length = relative ? folder_bytes(request->referrer) : 0;
@@ -71,17 +71,32 @@ static enum vdisk_status finder_open(struct vdisk_file_finder *finder,
     enum vdisk_status status = check_name(request, error);
     char *path;
 
-    (void)finder;
     if (status != VDISK_OK)
         return status;
     path = join_names(request->referrer, folder_length, request->name);
     if (path == NULL)
         return vdisk_fail(error, VDISK_NO_MEMORY, request->name, NULL, VDISK_NO_OFFSET, NULL);
-    status = vdisk_host_open_named(path, mode_of(request), follow_links, file, error);
+    status = vdisk_host_open_named(path, mode, follow_links, file, error);
     if (status == VDISK_NOT_FOUND && relative && use_own_separators(path + folder_length))
-        status = vdisk_host_open_named(path, mode_of(request), follow_links, file, error);
+        status = vdisk_host_open_named(path, mode, follow_links, file, error);
     vdisk_free(path);
     return status;
+}
+
+static enum vdisk_status finder_open(struct vdisk_file_finder *finder,
+                                     const struct vdisk_file_request *request,
+                                     struct vdisk_file **file, struct vdisk_error *error)
+{
+    (void)finder;
+    return open_found(request, mode_of(request), file, error);
+}
+
+static enum vdisk_status finder_open_beside(struct vdisk_file_finder *finder,
+                                            const struct vdisk_file_request *request,
+                                            struct vdisk_file **file, struct vdisk_error *error)
+{
+    (void)finder;
+    return open_found(request, VDISK_OPEN_BESIDE, file, error);
 }
 
 static bool finder_same(struct vdisk_file_finder *finder, struct vdisk_file *a,
@@ -94,6 +109,13 @@ static bool finder_same(struct vdisk_file_finder *finder, struct vdisk_file *a,
 struct vdisk_file_finder *vdisk_host_finder(void)
 {
     static struct vdisk_file_finder finder = {.open = finder_open, .same = finder_same};
+
+    return &finder;
+}
+
+struct vdisk_file_finder *vdisk_host_finder_beside(void)
+{
+    static struct vdisk_file_finder finder = {.open = finder_open_beside, .same = finder_same};
 
     return &finder;
 }

@@ -18,6 +18,7 @@
 
 #define CHANGE_WAIT_MILLI   120000
 #define START_WAIT_MILLI    30000
+#define LOAD_WAIT_MILLI     600000 /* of a disk that is loaded into memory first */
 #define GONE_WAIT_MILLI     30000
 #define POLL_INTERVAL_MILLI 10
 
@@ -231,7 +232,7 @@ static bool is_ready(const wchar_t *instance)
     return ready;
 }
 
-static enum vdisk_exit wait_for_start(const wchar_t *instance, const char *path)
+static enum vdisk_exit wait_for_start(const wchar_t *instance, const char *path, DWORD wait_milli)
 {
     struct vdisk_node_problem problem;
     DWORD started = GetTickCount();
@@ -239,7 +240,7 @@ static enum vdisk_exit wait_for_start(const wchar_t *instance, const char *path)
         if (is_ready(instance))
             return VDISK_EXIT_OK;
         vdisk_node_get_problem(instance, &problem);
-        if (problem.failed || GetTickCount() - started >= START_WAIT_MILLI)
+        if (problem.failed || GetTickCount() - started >= wait_milli)
             break;
         vdisk_free(problem.message);
         Sleep(POLL_INTERVAL_MILLI);
@@ -257,7 +258,9 @@ enum vdisk_exit vdisk_device_add(const struct vdisk_device_parameters *parameter
     if (code != VDISK_EXIT_OK)
         return code;
     char *path = vdisk_device_path_display(parameters->path);
-    code = wait_for_start(instance, path == NULL ? "the image" : path);
+    bool is_loaded = (parameters->flags & VIRTUALDISK_FLAG_RAM) != 0;
+    code = wait_for_start(instance, path == NULL ? "the image" : path,
+                          is_loaded ? LOAD_WAIT_MILLI : START_WAIT_MILLI);
     vdisk_free(path);
     if (code != VDISK_EXIT_OK)
         backend->remove(instance, false);
@@ -351,14 +354,20 @@ void vdisk_device_print(const struct vdisk_device *device)
 {
     char size[VDISK_SIZE_TEXT_BYTES];
     char *kernel_name = vdisk_utf8_from_wide(device->kernel_name);
-    bool read_only = (device->state.flags & VIRTUALDISK_STATE_READ_ONLY) != 0;
+    uint32_t flags = device->state.flags;
+    bool read_only = (flags & VIRTUALDISK_STATE_READ_ONLY) != 0;
     vdisk_output_text("Path:    %s\n", device->path);
     vdisk_output_text("Device:  %s\n", kernel_name == NULL ? "" : kernel_name);
     vdisk_output_text("Volume:  %s\n", device->volume_name == NULL ? "" : device->volume_name);
     vdisk_output_text("Letter:  %s\n", device->letter[0] == '\0' ? "none" : device->letter);
     vdisk_output_text("Size:    %s (%" PRIu64 " bytes)\n",
                       vdisk_size_text(device->state.size_bytes, size), device->state.size_bytes);
-    vdisk_output_text("Format:  %s%s\n", device->state.format, read_only ? ", read-only" : "");
+    if (device->state.partition_number != 0)
+        vdisk_output_text("Part:    %" PRIu32 "\n", device->state.partition_number);
+    vdisk_output_text("Format:  %s%s%s\n", device->state.format, read_only ? ", read-only" : "",
+                      (flags & VIRTUALDISK_STATE_RAM) != 0 ? ", in memory" : "");
+    if (device->overlay != NULL || (flags & VIRTUALDISK_STATE_MEMORY) != 0)
+        vdisk_output_text("Overlay: %s\n", device->overlay != NULL ? device->overlay : "memory");
     vdisk_free(kernel_name);
 }
 

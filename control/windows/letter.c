@@ -177,6 +177,48 @@ static wchar_t *mount_point_of(const char *folder)
     return point;
 }
 
+static bool is_empty_folder(const wchar_t *point)
+{
+    WIN32_FIND_DATAW entry;
+    wchar_t *pattern = vdisk_alloc_array(wcslen(point) + 2, sizeof(*pattern));
+    if (pattern == NULL)
+        return false;
+    wcscpy(pattern, point);
+    wcscat(pattern, L"*");
+    HANDLE search = FindFirstFileW(pattern, &entry);
+    vdisk_free(pattern);
+    bool empty = search != INVALID_HANDLE_VALUE;
+    bool more = empty;
+    while (empty && more) {
+        empty = wcscmp(entry.cFileName, L".") == 0 || wcscmp(entry.cFileName, L"..") == 0;
+        more = FindNextFileW(search, &entry);
+    }
+    if (search != INVALID_HANDLE_VALUE)
+        FindClose(search);
+    return empty;
+}
+
+enum vdisk_exit vdisk_letter_check_folder(const char *folder)
+{
+    wchar_t *path = vdisk_wide_path(folder);
+    wchar_t *point = mount_point_of(folder);
+    DWORD attributes = path == NULL ? INVALID_FILE_ATTRIBUTES : GetFileAttributesW(path);
+    const char *problem = NULL;
+    if (attributes == INVALID_FILE_ATTRIBUTES)
+        problem = "is not there: make the folder first";
+    else if ((attributes & FILE_ATTRIBUTE_DIRECTORY) == 0)
+        problem = "is a file: a volume is mounted in an empty folder";
+    else if ((attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0 && point != NULL &&
+             !is_empty_folder(point))
+        problem = "is not empty: a volume is mounted in an empty folder";
+    vdisk_free(point);
+    vdisk_free(path);
+    if (problem == NULL)
+        return VDISK_EXIT_OK;
+    vdisk_output_message("%s %s", folder, problem);
+    return attributes == INVALID_FILE_ATTRIBUTES ? VDISK_EXIT_NOT_FOUND : VDISK_EXIT_USAGE;
+}
+
 enum vdisk_exit vdisk_letter_mount(const struct vdisk_device *device, const char *folder)
 {
     wchar_t volume_name[VDISK_VOLUME_NAME_CHARS], mounted[VDISK_VOLUME_NAME_CHARS];
@@ -198,11 +240,27 @@ enum vdisk_exit vdisk_letter_mount(const struct vdisk_device *device, const char
     return code;
 }
 
+/* Those of letters go with the volume; folders would keep a link that leads nowhere. */
+static void release_folders(const wchar_t *volume_name)
+{
+    DWORD chars = 0;
+    GetVolumePathNamesForVolumeNameW(volume_name, NULL, 0, &chars);
+    wchar_t *points = chars == 0 ? NULL : vdisk_alloc_array((size_t)chars + 2, sizeof(*points));
+    if (points != NULL && GetVolumePathNamesForVolumeNameW(volume_name, points, chars, &chars)) {
+        for (const wchar_t *point = points; *point != L'\0'; point += wcslen(point) + 1) {
+            if (wcslen(point) > 3) /* "V:\" */
+                DeleteVolumeMountPointW(point);
+        }
+    }
+    vdisk_free(points);
+}
+
 void vdisk_letter_release(const struct vdisk_device *device)
 {
     wchar_t volume_name[VDISK_VOLUME_NAME_CHARS];
-    if (device->letter[0] == '\0' || vdisk_letter_volume_name(device->volume_path, volume_name))
-        return;
-    define_link(device->kernel_name, device->letter[0],
-                DDD_REMOVE_DEFINITION | DDD_EXACT_MATCH_ON_REMOVE);
+    if (vdisk_letter_volume_name(device->volume_path, volume_name))
+        release_folders(volume_name);
+    else if (device->letter[0] != '\0')
+        define_link(device->kernel_name, device->letter[0],
+                    DDD_REMOVE_DEFINITION | DDD_EXACT_MATCH_ON_REMOVE);
 }

@@ -18,10 +18,16 @@ char vdisk_letter_find(const wchar_t *kernel_name);
  */
 enum vdisk_exit vdisk_letter_assign(struct vdisk_device *device, char wanted);
 
+/* Can a volume be mounted in the folder, as far as that can be told without one? Says what not. */
+enum vdisk_exit vdisk_letter_check_folder(const char *folder);
+
 /* Mounts the volume in an empty folder. Says what goes wrong. */
 enum vdisk_exit vdisk_letter_mount(const struct vdisk_device *device, const char *folder);
 
-/* Removes a link of our own; a letter of the mount manager goes with the volume. */
+/*
+ * Removes a letter that is a link of our own, and the volume from folders; a letter of the mount
+ * manager goes with the volume.
+ */
 void vdisk_letter_release(const struct vdisk_device *device);
 
 /* "\\?\Volume{...}\" when the mount manager knows the volume; false: it does not. */

@@ -23,13 +23,6 @@ static bool is_our_device(HDEVINFO set, SP_DEVINFO_DATA *info)
     return false;
 }
 
-static wchar_t *read_parameter(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid,
-                               const wchar_t *value_name)
-{
-    wchar_t *text = vdisk_property_read_text(set, info, pid);
-    return text != NULL ? text : vdisk_property_read_value(set, info, value_name);
-}
-
 static bool append_node(struct vdisk_nodes *nodes, HDEVINFO set, SP_DEVINFO_DATA *info)
 {
     struct vdisk_node *grown = vdisk_alloc_array(nodes->count + 1, sizeof(*grown));
@@ -45,9 +38,9 @@ static bool append_node(struct vdisk_nodes *nodes, HDEVINFO set, SP_DEVINFO_DATA
     if (!SetupDiGetDeviceInstanceIdW(set, info, node->instance, MAX_DEVICE_ID_LEN, NULL))
         return false;
     node->nt_path =
-        read_parameter(set, info, VIRTUALDISK_PID_FILE_PATH, VIRTUALDISK_VALUE_FILE_PATH);
+        vdisk_property_read_text(set, info, VIRTUALDISK_PID_FILE_PATH, VIRTUALDISK_VALUE_FILE_PATH);
     node->overlay_nt_path =
-        read_parameter(set, info, VIRTUALDISK_PID_OVERLAY, VIRTUALDISK_VALUE_OVERLAY);
+        vdisk_property_read_text(set, info, VIRTUALDISK_PID_OVERLAY, VIRTUALDISK_VALUE_OVERLAY);
     nodes->count++;
     return true;
 }

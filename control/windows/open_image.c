@@ -77,13 +77,12 @@ static enum vdisk_exit create_overlay(struct vdisk_open_image *image,
 }
 
 /* A file that may only be read gives a volume that may only be read. */
-static enum vdisk_status open_file(const struct vdisk_open_request *request, bool *read_only,
-                                   struct vdisk_file **file, struct vdisk_error *error)
+static enum vdisk_status open_file(const wchar_t *path, const char *name, bool beside,
+                                   bool *read_only, struct vdisk_file **file,
+                                   struct vdisk_error *error)
 {
-    const wchar_t *path = request->path;
-    const char *name = request->display_path;
     enum vdisk_status status = VDISK_ACCESS;
-    if (request->beside)
+    if (beside)
         return vdisk_file_win32_open(path, name, VDISK_OPEN_BESIDE, true, file, error);
     if (!*read_only)
         status = vdisk_file_win32_open(path, name, VDISK_OPEN_WRITE, true, file, error);
@@ -98,7 +97,8 @@ static enum vdisk_status open_image(struct vdisk_open_image *image,
                                     struct vdisk_image **opened, struct vdisk_error *error)
 {
     struct vdisk_file *file;
-    enum vdisk_status status = open_file(request, read_only, &file, error);
+    enum vdisk_status status =
+        open_file(request->path, request->display_path, request->beside, read_only, &file, error);
     if (status != VDISK_OK)
         return status;
     const struct vdisk_open_options options = {
@@ -107,6 +107,20 @@ static enum vdisk_status open_image(struct vdisk_open_image *image,
         .read_only = *read_only || request->beside,
         .logical_sector_bytes = request->sector_bytes,
     };
+    return vdisk_image_open(file, &options, opened, error);
+}
+
+static enum vdisk_status open_overlay(struct vdisk_open_image *image,
+                                      const struct vdisk_open_request *request, bool *read_only,
+                                      struct vdisk_image **opened, struct vdisk_error *error)
+{
+    struct vdisk_file *file;
+    enum vdisk_status status = open_file(request->overlay_path, request->overlay_display,
+                                         request->beside, read_only, &file, error);
+    if (status != VDISK_OK)
+        return status;
+    const struct vdisk_open_options options = {.finder = &image->finder.finder,
+                                               .read_only = *read_only || request->beside};
     return vdisk_image_open(file, &options, opened, error);
 }
 
@@ -123,18 +137,47 @@ static enum vdisk_status get_format(struct vdisk_image *opened, const char **for
 }
 
 /* A table that is damaged is an error, unless the disk is wanted as it is. */
-static enum vdisk_status look_inside(struct vdisk_open_image *image,
-                                     const struct vdisk_open_request *request,
-                                     struct vdisk_disk *disk, struct vdisk_error *error)
+static enum vdisk_exit read_table(struct vdisk_open_image *image,
+                                  const struct vdisk_open_request *request, struct vdisk_disk *disk)
 {
-    image->optical = disk->optical;
+    struct vdisk_error error;
     if (request->whole || disk->optical)
-        return VDISK_OK;
-    return vdisk_partitions_read(disk, &image->table, error);
+        return VDISK_EXIT_OK;
+    enum vdisk_status status = vdisk_partitions_read(disk, &image->table, &error);
+    for (uint32_t i = 0; status == VDISK_OK && i < image->table.note_count; i++)
+        vdisk_output_message("%s: %s", request->display_path, image->table.notes[i]);
+    if (status == VDISK_OK)
+        return VDISK_EXIT_OK;
+    enum vdisk_exit code = vdisk_output_failure("cannot open", request->display_path, &error);
+    if (status == VDISK_CORRUPT || status == VDISK_UNSUPPORTED)
+        vdisk_output_message("--whole opens the disk as it is");
+    return code;
 }
 
-static enum vdisk_exit check_image(struct vdisk_image *opened, const char *path)
+/* The disk that the volumes will show, or be parts of. */
+static enum vdisk_exit look_at_disk(struct vdisk_open_image *image,
+                                    const struct vdisk_open_request *request,
+                                    struct vdisk_disk *disk)
 {
+    const char *path = request->display_path;
+    if (request->sector_bytes != 0 && disk->logical_sector_bytes != request->sector_bytes) {
+        vdisk_output_message("%s has sectors of %" PRIu32 " bytes: --sector-size is for raw images "
+                             "without an overlay",
+                             path, disk->logical_sector_bytes);
+        return VDISK_EXIT_USAGE;
+    }
+    if ((request->flags & VIRTUALDISK_FLAG_RAM) != 0) {
+        enum vdisk_exit code = vdisk_open_request_check_memory(disk->size_bytes, path);
+        if (code != VDISK_EXIT_OK)
+            return code;
+    }
+    image->read_only = image->read_only || disk->optical;
+    return read_table(image, request, disk);
+}
+
+static enum vdisk_exit check_image(struct vdisk_image *opened)
+{
+    const char *path = vdisk_image_file_name(opened);
     struct vdisk_check check = {0};
     struct vdisk_error error;
     enum vdisk_status status = vdisk_image_check(opened, &check, &error);
@@ -149,64 +192,79 @@ static enum vdisk_exit check_image(struct vdisk_image *opened, const char *path)
     return VDISK_EXIT_CORRUPT;
 }
 
-/* The image alone. With an overlay or a memory over it, it is only read. */
+static enum vdisk_exit check_chain(struct vdisk_image *opened)
+{
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    while (opened != NULL && code == VDISK_EXIT_OK) {
+        code = check_image(opened);
+        opened = vdisk_image_parent(opened);
+    }
+    return code;
+}
+
+/* What the volumes will show, when it is the image itself. */
+static enum vdisk_exit examine_top(struct vdisk_open_image *image,
+                                   const struct vdisk_open_request *request,
+                                   struct vdisk_image *opened)
+{
+    enum vdisk_exit code = request->checked_first ? check_chain(opened) : VDISK_EXIT_OK;
+    return code == VDISK_EXIT_OK ? look_at_disk(image, request, vdisk_image_disk(opened)) : code;
+}
+
+/* The image. With an overlay or memory over it, it is only read. */
 static enum vdisk_exit examine_image(struct vdisk_open_image *image,
                                      const struct vdisk_open_request *request)
 {
     const uint32_t only_read = VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM;
-    bool untouched = request->overlay == VDISK_OVERLAY_FILE || (request->flags & only_read) != 0;
+    bool has_overlay = request->overlay == VDISK_OVERLAY_FILE;
+    bool untouched = has_overlay || (request->flags & only_read) != 0;
     bool read_only = request->read_only || untouched;
     struct vdisk_image *opened = NULL;
     struct vdisk_error error;
+    enum vdisk_exit code = VDISK_EXIT_OK;
     enum vdisk_status status = open_image(image, request, &read_only, &opened, &error);
     if (status != VDISK_OK)
         return vdisk_output_failure("cannot open", request->display_path, &error);
     image->read_only = untouched ? request->read_only : read_only;
     image->probed = request->format == NULL;
-    status = get_format(opened, &image->format, &error);
-    if (status == VDISK_OK)
-        status = look_inside(image, request, vdisk_image_disk(opened), &error);
-    enum vdisk_exit code = VDISK_EXIT_OK;
-    if (status != VDISK_OK)
+    if (get_format(opened, &image->format, &error) != VDISK_OK)
         code = vdisk_output_failure("cannot open", request->display_path, &error);
-    if (status == VDISK_CORRUPT || status == VDISK_UNSUPPORTED)
-        vdisk_output_message("--whole opens the disk as it is");
-    if (code == VDISK_EXIT_OK && request->checked_first)
-        code = check_image(opened, request->display_path);
-    if (code == VDISK_EXIT_OK && request->overlay == VDISK_OVERLAY_FILE &&
-        is_missing(request->overlay_path))
+    if (code == VDISK_EXIT_OK && !has_overlay)
+        code = examine_top(image, request, opened);
+    if (code == VDISK_EXIT_OK && has_overlay && is_missing(request->overlay_path))
         code = create_overlay(image, request, opened);
     return vdisk_exit_first(code, vdisk_image_file_close(opened, request->display_path));
 }
 
 /* The overlay must lead to this image, and to no other. */
+static bool is_overlay(const struct vdisk_open_image *image,
+                       const struct vdisk_open_request *request)
+{
+    return image->finder.file_count > 0 &&
+           vdisk_device_path_equal(image->finder.files[0].nt_path, request->path);
+}
+
 static enum vdisk_exit examine_overlay(struct vdisk_open_image *image,
                                        const struct vdisk_open_request *request)
 {
     const char *path = request->overlay_display;
-    struct vdisk_file *file;
+    bool read_only = request->read_only;
     struct vdisk_image *opened;
     struct vdisk_error error;
     vdisk_recording_finder_deinit(&image->finder);
-    vdisk_recording_finder_init(&image->finder);
-    const struct vdisk_open_options options = {.finder = &image->finder.finder,
-                                               .read_only = request->beside};
-    enum vdisk_status status = vdisk_file_win32_open(
-        request->overlay_path, path, request->beside ? VDISK_OPEN_BESIDE : VDISK_OPEN_WRITE, true,
-        &file, &error);
-    if (status == VDISK_OK)
-        status = vdisk_image_open(file, &options, &opened, &error);
-    if (status != VDISK_OK)
+    vdisk_recording_finder_init(&image->finder, request->beside);
+    if (open_overlay(image, request, &read_only, &opened, &error) != VDISK_OK)
         return vdisk_output_failure("cannot open", path, &error);
-    status = get_format(opened, &image->overlay_format, &error);
-    enum vdisk_exit code =
-        status == VDISK_OK ? VDISK_EXIT_OK : vdisk_output_failure("cannot open", path, &error);
-    if (code == VDISK_EXIT_OK &&
-        (image->finder.file_count == 0 ||
-         !vdisk_device_path_equal(image->finder.files[0].nt_path, request->path))) {
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    image->read_only = read_only;
+    if (get_format(opened, &image->overlay_format, &error) != VDISK_OK) {
+        code = vdisk_output_failure("cannot open", path, &error);
+    } else if (!is_overlay(image, request)) {
         vdisk_output_message("%s is no overlay of %s", path, request->display_path);
         code = VDISK_EXIT_USAGE;
     }
+    if (code == VDISK_EXIT_OK)
+        code = examine_top(image, request, opened);
     return vdisk_exit_first(code, vdisk_image_file_close(opened, path));
 }
 
@@ -214,7 +272,7 @@ enum vdisk_exit vdisk_open_image_prepare(struct vdisk_open_image *image,
                                          const struct vdisk_open_request *request)
 {
     *image = (struct vdisk_open_image){0};
-    vdisk_recording_finder_init(&image->finder);
+    vdisk_recording_finder_init(&image->finder, request->beside);
     if (request->empty_ram)
         return VDISK_EXIT_OK;
     enum vdisk_exit code = VDISK_EXIT_OK;

@@ -15,8 +15,7 @@ struct vdisk_open_image {
     const char *overlay_format; /* or NULL */
     bool probed;                /* the format was found out, not named */
     bool read_only;             /* it cannot be written, or shall not be */
-    bool optical;
-    bool image_is_new; /* made just now: gone again when the rest fails */
+    bool image_is_new;          /* made just now: gone again when the rest fails */
     bool overlay_is_new;
     struct vdisk_recording_finder finder;
     struct vdisk_partition_table table;

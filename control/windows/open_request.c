@@ -18,6 +18,9 @@
 #define DEFAULT_SIZE_BYTES (100 * MEGABYTE)
 #define MEMORY_LIMIT_LEAST (64 * MEGABYTE)
 
+#define RAM_PREFIX       "ram:" /* VIRTUALDISK_RAM_PREFIX */
+#define RAM_PREFIX_CHARS (sizeof(RAM_PREFIX) - 1)
+
 /* Everyone may use the volume as a raw disk, too. */
 #define ACCESS_EVERYONE "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GRGWGX;;;WD)"
 
@@ -92,7 +95,6 @@ static enum vdisk_exit read_filesystem(struct vdisk_open_request *request,
     return VDISK_EXIT_OK;
 }
 
-/* Some systems have no such function: there the driver judges. */
 static bool is_descriptor(const wchar_t *sddl)
 {
     PSECURITY_DESCRIPTOR descriptor;
@@ -107,6 +109,7 @@ static enum vdisk_exit read_access(struct vdisk_open_request *request,
                                    const struct vdisk_arguments *arguments)
 {
     const char *text = arguments->options[VDISK_OPTION_ACCESS];
+    request->access_is_given = text != NULL;
     if (text == NULL || strcmp(text, "admins") == 0)
         return VDISK_EXIT_OK;
     if (request->checked_first)
@@ -117,12 +120,29 @@ static enum vdisk_exit read_access(struct vdisk_open_request *request,
     return VDISK_EXIT_OK;
 }
 
+/* 0: unknown */
+static uint64_t memory_of_machine(void)
+{
+    MEMORYSTATUSEX memory = {.dwLength = sizeof(memory)};
+    return GlobalMemoryStatusEx(&memory) ? memory.ullTotalPhys : 0;
+}
+
 /* A quarter of what the machine has: what the volume takes, others miss. */
 static uint64_t default_memory_limit(void)
 {
-    MEMORYSTATUSEX memory = {.dwLength = sizeof(memory)};
-    uint64_t quarter = GlobalMemoryStatusEx(&memory) ? memory.ullTotalPhys / 4 : 0;
+    uint64_t quarter = memory_of_machine() / 4;
     return quarter < MEMORY_LIMIT_LEAST ? MEMORY_LIMIT_LEAST : quarter;
+}
+
+enum vdisk_exit vdisk_open_request_check_memory(uint64_t size_bytes, const char *what)
+{
+    uint64_t memory_bytes = memory_of_machine();
+    char size[VDISK_SIZE_TEXT_BYTES], memory[VDISK_SIZE_TEXT_BYTES];
+    if (memory_bytes == 0 || size_bytes <= memory_bytes)
+        return VDISK_EXIT_OK;
+    vdisk_output_message("--ram %s: %s do not fit into this machine's memory of %s", what,
+                         vdisk_size_text(size_bytes, size), vdisk_size_text(memory_bytes, memory));
+    return VDISK_EXIT_USAGE;
 }
 
 static enum vdisk_exit read_overlay(struct vdisk_open_request *request,
@@ -135,7 +155,8 @@ static enum vdisk_exit read_overlay(struct vdisk_open_request *request,
         request->overlay = VDISK_OVERLAY_MEMORY;
         request->flags |= VIRTUALDISK_FLAG_MEMORY;
         request->memory_bytes = default_memory_limit();
-        if (overlay[6] == ':' &&
+        request->limit_is_given = overlay[6] == ':';
+        if (request->limit_is_given &&
             !vdisk_size_parse(overlay + 7, "the limit of the overlay", 1, &request->memory_bytes))
             return VDISK_EXIT_USAGE;
         return VDISK_EXIT_OK;
@@ -163,17 +184,24 @@ static enum vdisk_exit read_flags(struct vdisk_open_request *request,
     return VDISK_EXIT_OK;
 }
 
-/* The operand of a RAM disk is its name, or nothing. */
-static enum vdisk_exit name_ram_disk(struct vdisk_open_request *request,
-                                     const struct vdisk_arguments *arguments)
+static bool has_ram_prefix(const char *text)
 {
-    const char *name = arguments->operand_count == 0 ? "1" : arguments->operands[0];
+    return _strnicmp(text, RAM_PREFIX, RAM_PREFIX_CHARS) == 0;
+}
+
+enum vdisk_exit vdisk_open_request_name_ram(struct vdisk_open_request *request, const char *name)
+{
+    if (has_ram_prefix(name))
+        name += RAM_PREFIX_CHARS;
     if (strpbrk(name, "\\/:*?\"<>|") != NULL || *name == '\0')
         return refuse("'%s' is not a name for a RAM disk", name);
-    request->display_path = vdisk_text_format("ram:%s", name);
+    request->display_path = vdisk_text_format(RAM_PREFIX "%s", name);
     request->path =
         request->display_path == NULL ? NULL : vdisk_wide_from_utf8(request->display_path);
-    return request->path == NULL ? VDISK_EXIT_INTERNAL : VDISK_EXIT_OK;
+    if (request->path != NULL)
+        return VDISK_EXIT_OK;
+    vdisk_output_message("out of memory");
+    return VDISK_EXIT_INTERNAL;
 }
 
 /* Digits, and perhaps one letter more. */
@@ -185,9 +213,49 @@ static bool looks_like_size(const char *text)
 
 static enum vdisk_exit resolve_image(struct vdisk_open_request *request, const char *operand)
 {
+    if (has_ram_prefix(operand)) /* or the file "ram" would get a stream of that name */
+        return refuse("%s is the name of a RAM disk: 'open --ram SIZE NAME' makes one", operand);
     request->path = vdisk_device_path_resolve(operand);
     request->display_path = request->path == NULL ? NULL : vdisk_device_path_display(request->path);
     return request->display_path == NULL ? refuse("'%s' is not a path", operand) : VDISK_EXIT_OK;
+}
+
+/* What only an image has. */
+static const char *image_option(const struct vdisk_open_request *request)
+{
+    if (request->partition != 0)
+        return "--partition";
+    if (request->format != NULL)
+        return "--format";
+    if (request->checked_first)
+        return "--safe";
+    return request->read_only ? "--read-only" : NULL;
+}
+
+/* The operand is its name; without one, it gets one when it is known which are free. */
+static enum vdisk_exit read_empty_ram(struct vdisk_open_request *request,
+                                      const struct vdisk_arguments *arguments, const char *size)
+{
+    uint32_t sector_bytes = request->sector_bytes == 0 ? 512 : request->sector_bytes;
+    const char *option = image_option(request);
+    request->empty_ram = true;
+    if (option != NULL)
+        return refuse("an empty RAM disk does not go with %s", option);
+    if (arguments->operand_count > 1)
+        return refuse("a RAM disk has one name: '%s' is one word too many", arguments->operands[1]);
+    if (!vdisk_size_parse(size, "the size", 1, &request->memory_bytes))
+        return VDISK_EXIT_USAGE;
+    if (request->memory_bytes % sector_bytes != 0)
+        return refuse("--ram %s is not a number of whole sectors", size);
+    enum vdisk_exit code = vdisk_open_request_check_memory(request->memory_bytes, size);
+    if (code != VDISK_EXIT_OK || arguments->operand_count == 0)
+        return code;
+    return vdisk_open_request_name_ram(request, arguments->operands[0]);
+}
+
+static bool is_missing(const wchar_t *path)
+{
+    return GetFileAttributesW(path) == INVALID_FILE_ATTRIBUTES;
 }
 
 static enum vdisk_exit read_ram(struct vdisk_open_request *request,
@@ -196,15 +264,15 @@ static enum vdisk_exit read_ram(struct vdisk_open_request *request,
     request->flags |= VIRTUALDISK_FLAG_RAM;
     if (request->overlay != VDISK_OVERLAY_NONE)
         return refuse("--ram %s does not go with --overlay", what);
-    if (!looks_like_size(what)) {
-        if (arguments->operand_count != 0)
-            return refuse("--ram %s names the image: no other file is needed", what);
-        return resolve_image(request, what);
-    }
-    request->empty_ram = true;
-    if (!vdisk_size_parse(what, "the size", 1, &request->memory_bytes))
-        return VDISK_EXIT_USAGE;
-    return name_ram_disk(request, arguments);
+    if (looks_like_size(what))
+        return read_empty_ram(request, arguments, what);
+    if (arguments->operand_count != 0)
+        return refuse("--ram %s names the image: no other file is needed", what);
+    enum vdisk_exit code = resolve_image(request, what);
+    if (code == VDISK_EXIT_OK && *what >= '0' && *what <= '9' && is_missing(request->path))
+        return refuse("--ram %s is neither a size (a number, or one with K, M, G, T) nor a file",
+                      what);
+    return code;
 }
 
 static enum vdisk_exit read_image(struct vdisk_open_request *request,

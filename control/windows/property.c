@@ -204,38 +204,71 @@ bool vdisk_properties_store(const struct vdisk_properties *properties, HDEVINFO 
     return true;
 }
 
-wchar_t *vdisk_property_read_text(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid)
+/* With zeros behind it, so that a text ends. */
+static void *read_property(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid, DEVPROPTYPE wanted,
+                           DWORD *bytes)
 {
     get_property_function *get_property =
         (get_property_function *)find_setup_function("SetupDiGetDevicePropertyW");
     const DEVPROPKEY key = {PROPERTY_GUID, pid};
     DEVPROPTYPE type;
-    DWORD bytes = 0;
+    *bytes = 0;
     if (get_property == NULL)
         return NULL;
-    get_property(set, info, &key, &type, NULL, 0, &bytes, 0);
-    wchar_t *text = bytes == 0 ? NULL : vdisk_alloc(bytes + sizeof(*text));
-    if (text != NULL && get_property(set, info, &key, &type, (BYTE *)text, bytes, NULL, 0) &&
-        type == DEVPROP_TYPE_STRING)
-        return text;
-    vdisk_free(text);
+    get_property(set, info, &key, &type, NULL, 0, bytes, 0);
+    BYTE *data = *bytes == 0 ? NULL : vdisk_alloc(*bytes + sizeof(wchar_t));
+    if (data != NULL && get_property(set, info, &key, &type, data, *bytes, NULL, 0) &&
+        type == wanted)
+        return data;
+    vdisk_free(data);
     return NULL;
+}
+
+static void *read_value(HDEVINFO set, SP_DEVINFO_DATA *info, const wchar_t *name, DWORD wanted,
+                        DWORD *bytes)
+{
+    HKEY key = SetupDiOpenDevRegKey(set, info, DICS_FLAG_GLOBAL, 0, DIREG_DEV, KEY_QUERY_VALUE);
+    *bytes = 0;
+    if (key == INVALID_HANDLE_VALUE)
+        return NULL;
+    DWORD type = 0;
+    BYTE *data = NULL;
+    if (RegQueryValueExW(key, name, NULL, &type, NULL, bytes) == ERROR_SUCCESS && type == wanted)
+        data = vdisk_alloc(*bytes + sizeof(wchar_t));
+    if (data != NULL && RegQueryValueExW(key, name, NULL, &type, data, bytes) != ERROR_SUCCESS) {
+        vdisk_free(data);
+        data = NULL;
+    }
+    RegCloseKey(key);
+    return data;
 }
 
 wchar_t *vdisk_property_read_value(HDEVINFO set, SP_DEVINFO_DATA *info, const wchar_t *name)
 {
-    HKEY key = SetupDiOpenDevRegKey(set, info, DICS_FLAG_GLOBAL, 0, DIREG_DEV, KEY_QUERY_VALUE);
-    if (key == INVALID_HANDLE_VALUE)
-        return NULL;
-    DWORD type = 0, bytes = 0;
-    wchar_t *text = NULL;
-    if (RegQueryValueExW(key, name, NULL, &type, NULL, &bytes) == ERROR_SUCCESS && type == REG_SZ)
-        text = vdisk_alloc(bytes + sizeof(*text));
-    if (text != NULL &&
-        RegQueryValueExW(key, name, NULL, &type, (BYTE *)text, &bytes) != ERROR_SUCCESS) {
-        vdisk_free(text);
-        text = NULL;
-    }
-    RegCloseKey(key);
-    return text;
+    DWORD bytes;
+    return read_value(set, info, name, REG_SZ, &bytes);
+}
+
+wchar_t *vdisk_property_read_text(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid,
+                                  const wchar_t *name)
+{
+    DWORD bytes;
+    wchar_t *text = read_property(set, info, pid, DEVPROP_TYPE_STRING, &bytes);
+    return text != NULL ? text : vdisk_property_read_value(set, info, name);
+}
+
+uint64_t vdisk_property_read_number(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid,
+                                    const wchar_t *name, DWORD number_bytes)
+{
+    bool is_long = number_bytes == sizeof(uint64_t);
+    uint64_t number = 0;
+    DWORD bytes;
+    void *data =
+        read_property(set, info, pid, is_long ? DEVPROP_TYPE_UINT64 : DEVPROP_TYPE_UINT32, &bytes);
+    if (data == NULL)
+        data = read_value(set, info, name, is_long ? REG_QWORD : REG_DWORD, &bytes);
+    if (data != NULL && bytes == number_bytes)
+        memcpy(&number, data, number_bytes); /* Windows is little-endian */
+    vdisk_free(data);
+    return number;
 }

@@ -46,8 +46,13 @@ void vdisk_properties_free(struct vdisk_properties *properties);
 bool vdisk_properties_store(const struct vdisk_properties *properties, HDEVINFO set,
                             SP_DEVINFO_DATA *info);
 
-/* NULL: there is none, or no memory. Free with vdisk_free. */
-wchar_t *vdisk_property_read_text(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid);
+/* One value of the hardware key. NULL: there is none, or no memory. Free with vdisk_free. */
 wchar_t *vdisk_property_read_value(HDEVINFO set, SP_DEVINFO_DATA *info, const wchar_t *name);
+
+/* A parameter, from wherever it is: text, as above; or a number of 4 or 8 bytes (0: none). */
+wchar_t *vdisk_property_read_text(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid,
+                                  const wchar_t *name);
+uint64_t vdisk_property_read_number(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROPID pid,
+                                    const wchar_t *name, DWORD number_bytes);
 
 #endif

@@ -33,7 +33,8 @@ static enum vdisk_status recording_open(struct vdisk_file_finder *finder,
                                         struct vdisk_file **file, struct vdisk_error *error)
 {
     struct vdisk_recording_finder *recording = (struct vdisk_recording_finder *)finder;
-    struct vdisk_file_finder *host = vdisk_host_finder();
+    struct vdisk_file_finder *host =
+        recording->beside ? vdisk_host_finder_beside() : vdisk_host_finder();
     enum vdisk_status status = host->open(host, request, file, error);
     if (status != VDISK_OK || record(recording, request->name, (*file)->name))
         return status;
@@ -48,10 +49,12 @@ static bool recording_same(struct vdisk_file_finder *finder, struct vdisk_file *
     return vdisk_host_same(a, b);
 }
 
-void vdisk_recording_finder_init(struct vdisk_recording_finder *recording)
+void vdisk_recording_finder_init(struct vdisk_recording_finder *recording, bool beside)
 {
-    *recording =
-        (struct vdisk_recording_finder){.finder = {.open = recording_open, .same = recording_same}};
+    *recording = (struct vdisk_recording_finder){
+        .finder = {.open = recording_open, .same = recording_same},
+        .beside = beside,
+    };
 }
 
 void vdisk_recording_finder_deinit(struct vdisk_recording_finder *recording)

@@ -12,9 +12,10 @@ struct vdisk_recording_finder {
     struct vdisk_file_finder finder; /* first; give this one to vdisk_image_open */
     struct vdisk_found_file *files;
     size_t file_count;
+    bool beside; /* files are only read, while someone may be writing to them */
 };
 
-void vdisk_recording_finder_init(struct vdisk_recording_finder *recording);
+void vdisk_recording_finder_init(struct vdisk_recording_finder *recording, bool beside);
 void vdisk_recording_finder_deinit(struct vdisk_recording_finder *recording);
 
 #endif

@@ -53,39 +53,59 @@ static enum vdisk_exit format_ntfs(const struct vdisk_device *device, const char
     return VDISK_EXIT_FAILED;
 }
 
-static enum vdisk_exit format_disk(struct vdisk_disk *disk, const struct vdisk_device *device,
-                                   const char *kind, const char *label, bool may_be_lost)
+static enum vdisk_exit fail(const struct vdisk_device *device, const struct vdisk_error *error)
+{
+    return vdisk_output_failure("cannot format", device->path, error);
+}
+
+static enum vdisk_exit refuse(const struct vdisk_device *device, const char *content)
+{
+    uint32_t number = device->state.partition_number;
+    if (number != 0)
+        vdisk_output_message("partition %" PRIu32 " of %s holds %s already: --force formats it all "
+                             "the same",
+                             number, device->path, content);
+    else
+        vdisk_output_message("%s holds %s already: --force formats it all the same", device->path,
+                             content);
+    return VDISK_EXIT_USAGE;
+}
+
+enum vdisk_exit vdisk_volume_check_empty(const struct vdisk_device *device)
 {
     struct vdisk_content content;
+    struct vdisk_disk *disk;
     struct vdisk_error error;
-    enum vdisk_status status = vdisk_content_recognize(disk, &content, &error);
-    if (status == VDISK_OK && content.name != NULL && !may_be_lost) {
-        vdisk_output_message("%s holds %s already: --force formats it all the same", device->path,
-                             content.name);
-        return VDISK_EXIT_USAGE;
-    }
-    if (status == VDISK_OK && strcmp(kind, "ntfs") != 0)
-        status = vdisk_filesystem_make(disk, kind, label, &error);
-    return status == VDISK_OK ? VDISK_EXIT_OK
-                              : vdisk_output_failure("cannot format", device->path, &error);
+    if (vdisk_volume_disk_open(device, &disk, &error) != VDISK_OK)
+        return fail(device, &error);
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    if (vdisk_content_recognize(disk, &content, &error) != VDISK_OK)
+        code = fail(device, &error);
+    else if (content.name != NULL)
+        code = refuse(device, content.name);
+    if (vdisk_disk_close(disk, &error) != VDISK_OK && code == VDISK_EXIT_OK)
+        code = fail(device, &error);
+    return code;
 }
 
 static enum vdisk_exit format_through_driver(const struct vdisk_device *device, const char *kind,
-                                             const char *label, bool may_be_lost)
+                                             const char *label)
 {
     struct vdisk_disk *disk;
     struct vdisk_error error;
     if (vdisk_volume_disk_open(device, &disk, &error) != VDISK_OK)
-        return vdisk_output_failure("cannot format", device->path, &error);
-    enum vdisk_exit code = format_disk(disk, device, kind, label, may_be_lost);
+        return fail(device, &error);
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    if (vdisk_filesystem_make(disk, kind, label, &error) != VDISK_OK)
+        code = fail(device, &error);
     if (vdisk_disk_close(disk, &error) != VDISK_OK && code == VDISK_EXIT_OK)
-        code = vdisk_output_failure("cannot format", device->path, &error);
+        code = fail(device, &error);
     return code;
 }
 
 /* Locked, so that nobody uses it meanwhile; dismounted, so that whoever looks next looks again. */
-enum vdisk_exit vdisk_volume_format(const struct vdisk_device *device, const char *kind,
-                                    const char *label, bool may_be_lost)
+static enum vdisk_exit format_locked(const struct vdisk_device *device, const char *kind,
+                                     const char *label)
 {
     struct vdisk_volume_lock lock;
     enum vdisk_exit code = vdisk_volume_lock_take(
@@ -93,9 +113,16 @@ enum vdisk_exit vdisk_volume_format(const struct vdisk_device *device, const cha
     if (code == VDISK_EXIT_BUSY)
         vdisk_volume_lock_print_holders(&lock);
     if (code == VDISK_EXIT_OK)
-        code = format_through_driver(device, kind, label, may_be_lost);
+        code = format_through_driver(device, kind, label);
     if (code == VDISK_EXIT_OK)
         code = vdisk_volume_lock_dismount(&lock);
     vdisk_volume_lock_release(&lock);
-    return code == VDISK_EXIT_OK && strcmp(kind, "ntfs") == 0 ? format_ntfs(device, label) : code;
+    return code;
+}
+
+enum vdisk_exit vdisk_volume_format(const struct vdisk_device *device, const char *kind,
+                                    const char *label)
+{
+    return strcmp(kind, "ntfs") == 0 ? format_ntfs(device, label)
+                                     : format_locked(device, kind, label);
 }

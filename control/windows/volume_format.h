@@ -4,11 +4,11 @@
 
 #include "device_windows.h"
 
-/*
- * `kind`: "fat", "exfat" or "ntfs". A volume that holds something that is recognised is formatted
- * only when it may be lost. What goes wrong is said.
- */
+/* A volume that holds something that is recognised: VDISK_EXIT_USAGE, said. */
+enum vdisk_exit vdisk_volume_check_empty(const struct vdisk_device *device);
+
+/* `kind`: "fat", "exfat" or "ntfs"; what is there is lost. What goes wrong is said. */
 enum vdisk_exit vdisk_volume_format(const struct vdisk_device *device, const char *kind,
-                                    const char *label, bool may_be_lost);
+                                    const char *label);
 
 #endif

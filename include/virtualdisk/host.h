@@ -61,4 +61,7 @@ bool vdisk_host_same(struct vdisk_file *a, struct vdisk_file *b);
  */
 struct vdisk_file_finder *vdisk_host_finder(void);
 
+/* The same, but every file is opened as VDISK_OPEN_BESIDE says. */
+struct vdisk_file_finder *vdisk_host_finder_beside(void);
+
 #endif

@@ -73,6 +73,7 @@ vdisk open --ram 16M --letter R: --fs exfat --label RAM | known
 vdisk open --ram 16M | known
 vdisk open --ram 4M second --no-letter | known
 vdisk close ram:1
+vdisk close ram:2
 vdisk close ram:second
 vdisk open --ram disk.img --partition 1 --letter R: | known
 rm disk.img
