@@ -32,6 +32,8 @@ extern const struct test_case change_cases[];
 extern const struct test_case statistics_cases[];
 extern const struct test_case trim_cases[];
 extern const struct test_case soak_cases[];
+extern const struct test_case partition_cases[];
+extern const struct test_case overlay_cases[];
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...);
 
