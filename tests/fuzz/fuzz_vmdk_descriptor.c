@@ -1,5 +1,6 @@
 /* The descriptor of a VMDK: what was parsed keeps its promises, and can be changed. */
 #include "engine/format/vmdk/vmdk_descriptor.h"
+#include "engine/base/text.h"
 #include "engine/format/vmdk/vmdk_text.h"
 
 #include <stdlib.h>
@@ -21,7 +22,7 @@ static void examine(const struct vmdk_descriptor *descriptor)
         const struct vmdk_extent_line *line = &descriptor->extents[i];
 
         require((line->name == NULL) == (line->type == VMDK_TYPE_ZERO));
-        require(line->name == NULL || vmdk_name_is_plain(line->name));
+        require(line->name == NULL || vdisk_name_is_plain(line->name));
         require(line->sectors != 0);
         sum += line->sectors;
     }

@@ -1,5 +1,6 @@
 #include "engine/format/vmdk/vmdk_compose.h"
 #include "engine/base/checked.h"
+#include "engine/base/text.h"
 #include "engine/format/vmdk/vmdk_descriptor.h"
 
 #define GEOMETRY_HEADS     16u
@@ -79,7 +80,7 @@ static void add_extents(struct vmdk_text *text, const struct vmdk_text_disk *dis
         if (disk->flat || disk->split)
             vmdk_text_add_extent_name(text, disk->file_name, number, disk->flat);
         else
-            vmdk_text_add(text, vmdk_name_is_plain(base) ? base : "disk.vmdk");
+            vmdk_text_add(text, vdisk_name_is_plain(base) ? base : "disk.vmdk");
         vmdk_text_add(text, disk->flat ? "\" 0\n" : "\"\n");
         left -= sectors;
     }

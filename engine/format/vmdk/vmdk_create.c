@@ -1,5 +1,6 @@
 #include "engine/format/vmdk/vmdk_create.h"
 #include "engine/base/endian.h"
+#include "engine/base/text.h"
 #include "engine/format/vmdk/vmdk_edit.h"
 #include "engine/format/vmdk/vmdk_index.h"
 #include "engine/format/vmdk/vmdk_compose.h"
@@ -279,7 +280,7 @@ static enum vdisk_status make_extent(const struct making *making, uint32_t numbe
 
     memset(name, 0, VDISK_NAME_BYTES);
     vmdk_text_add_extent_name(&text, making->file->name, number, is_flat(making->subformat));
-    if (text.overflow || !vmdk_name_is_plain(name))
+    if (text.overflow || !vdisk_name_is_plain(name))
         return make_fail(making, VDISK_INVALID, "no names for extents can be made from this name");
     status = making->options->finder->open(making->options->finder, &request, &file, making->error);
     if (status != VDISK_OK)

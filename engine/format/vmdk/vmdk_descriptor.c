@@ -1,6 +1,7 @@
 #include "engine/format/vmdk/vmdk_descriptor.h"
 #include "engine/base/checked.h"
 #include "engine/base/endian.h"
+#include "engine/base/text.h"
 
 static const char structure[] = "VMDK descriptor";
 
@@ -24,25 +25,6 @@ struct parser {
     bool plain_ascii; /* the encoding is one in which only ASCII is known to be UTF-8 */
 };
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool same_word(const char *a, const char *b)
-{
-    while (*a != '\0' && lower(*a) == lower(*b)) {
-        a++;
-        b++;
-    }
-    return lower(*a) == lower(*b);
-}
-
 static enum vdisk_status parse_fail(const struct parser *parser, enum vdisk_status status,
                                     const char *reason)
 {
@@ -50,59 +32,12 @@ static enum vdisk_status parse_fail(const struct parser *parser, enum vdisk_stat
                       reason);
 }
 
-static char *skip_blanks(char *text)
-{
-    while (is_blank(*text))
-        text++;
-    return text;
-}
-
 static void trim_end(char *text)
 {
     size_t length = strlen(text);
 
-    while (length != 0 && is_blank(text[length - 1]))
+    while (length != 0 && vdisk_text_is_blank(text[length - 1]))
         text[--length] = '\0';
-}
-
-/* Cuts the next word off, or what is in the next quotes; NULL when there is none or no end. */
-static char *take_word(char **rest)
-{
-    char *word = skip_blanks(*rest);
-    char *end;
-
-    if (*word == '\0')
-        return NULL;
-    if (*word == '"') {
-        word++;
-        end = word;
-        while (*end != '"' && *end != '\0')
-            end++;
-        if (*end == '\0')
-            return NULL;
-    } else {
-        end = word;
-        while (!is_blank(*end) && *end != '\0')
-            end++;
-    }
-    *rest = *end == '\0' ? end : end + 1;
-    *end = '\0';
-    return word;
-}
-
-static bool parse_decimal(const char *text, uint64_t *number)
-{
-    uint64_t value = 0;
-
-    if (*text == '\0')
-        return false;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9' || !vdisk_mul_u64(value, 10, &value) ||
-            !vdisk_add_u64(value, (uint64_t)(*text - '0'), &value))
-            return false;
-    }
-    *number = value;
-    return true;
 }
 
 static bool parse_hex(const char *text, uint32_t *number)
@@ -111,7 +46,7 @@ static bool parse_hex(const char *text, uint32_t *number)
     uint32_t digits = 0;
 
     for (; *text != '\0'; text++) {
-        const char c = lower(*text);
+        const char c = vdisk_text_lower(*text);
 
         if (++digits > 8)
             return false;
@@ -124,18 +59,6 @@ static bool parse_hex(const char *text, uint32_t *number)
     }
     *number = value;
     return digits != 0;
-}
-
-bool vmdk_name_is_plain(const char *name)
-{
-    if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return false;
-    for (; *name != '\0'; name++) {
-        if ((unsigned char)*name < 0x20 || *name == '"' || *name == '/' || *name == '\\' ||
-            *name == ':')
-            return false;
-    }
-    return true;
 }
 
 static bool is_ascii(const char *text)
@@ -153,7 +76,7 @@ static enum vdisk_status check_name(const struct parser *parser, const char *nam
         return parse_fail(parser, VDISK_CORRUPT, "an extent's name is missing or not ended");
     if (strlen(name) >= VDISK_NAME_BYTES)
         return parse_fail(parser, VDISK_CORRUPT, "an extent's name is too long");
-    if (!vmdk_name_is_plain(name))
+    if (!vdisk_name_is_plain(name))
         return parse_fail(parser, VDISK_ACCESS,
                           "an extent is not a file in the folder of the descriptor");
     if (parser->plain_ascii && !is_ascii(name))
@@ -168,7 +91,7 @@ static enum vdisk_status parse_type(const struct parser *parser, const char *wor
     if (word == NULL)
         return parse_fail(parser, VDISK_CORRUPT, "an extent's line is incomplete");
     for (size_t i = 0; i < sizeof extent_types / sizeof extent_types[0]; i++) {
-        if (same_word(word, extent_types[i].name)) {
+        if (vdisk_text_same(word, extent_types[i].name)) {
             *type = extent_types[i].type;
             return VDISK_OK;
         }
@@ -182,7 +105,7 @@ static enum vdisk_status parse_size(const struct parser *parser, const char *wor
 {
     uint64_t *total = &parser->descriptor->sectors;
 
-    if (word == NULL || !parse_decimal(word, sectors) || *sectors == 0)
+    if (word == NULL || !vdisk_text_to_u64(word, sectors) || *sectors == 0)
         return parse_fail(parser, VDISK_CORRUPT, "an extent's size is not a number of sectors");
     if (!vdisk_add_u64(*total, *sectors, total) || *total > INT64_MAX / 512)
         return parse_fail(parser, VDISK_CORRUPT, "the extents are larger than any disk");
@@ -194,20 +117,20 @@ static enum vdisk_status parse_extent(const struct parser *parser, char *rest, b
     struct vmdk_descriptor *descriptor = parser->descriptor;
     struct vmdk_extent_line *line = &descriptor->extents[descriptor->extent_count];
     const char *word;
-    enum vdisk_status status = parse_size(parser, take_word(&rest), &line->sectors);
+    enum vdisk_status status = parse_size(parser, vdisk_text_take_word(&rest), &line->sectors);
 
     line->read_only = read_only;
     if (status == VDISK_OK)
-        status = parse_type(parser, take_word(&rest), &line->type);
+        status = parse_type(parser, vdisk_text_take_word(&rest), &line->type);
     if (status == VDISK_OK && line->type != VMDK_TYPE_ZERO) {
-        line->name = take_word(&rest);
+        line->name = vdisk_text_take_word(&rest);
         status = check_name(parser, line->name);
     }
     if (status != VDISK_OK)
         return status;
-    word = take_word(&rest);
+    word = vdisk_text_take_word(&rest);
     if (word != NULL && (line->type == VMDK_TYPE_FLAT || line->type == VMDK_TYPE_VMFS) &&
-        (!parse_decimal(word, &line->file_sector) || line->file_sector > INT64_MAX / 512))
+        (!vdisk_text_to_u64(word, &line->file_sector) || line->file_sector > INT64_MAX / 512))
         return parse_fail(parser, VDISK_CORRUPT, "an extent's offset is not a number of sectors");
     descriptor->extent_count++;
     return VDISK_OK;
@@ -217,22 +140,22 @@ static enum vdisk_status parse_key(struct parser *parser, const char *key, char 
 {
     struct vmdk_descriptor *descriptor = parser->descriptor;
 
-    if (same_word(key, "CID")) {
+    if (vdisk_text_same(key, "CID")) {
         if (!parse_hex(value, &descriptor->content_id))
             return parse_fail(parser, VDISK_CORRUPT, "the CID is not a hexadecimal number");
-    } else if (same_word(key, "parentCID")) {
+    } else if (vdisk_text_same(key, "parentCID")) {
         if (!parse_hex(value, &descriptor->parent_content_id))
             return parse_fail(parser, VDISK_CORRUPT, "the parentCID is not a hexadecimal number");
-    } else if (same_word(key, "createType")) {
+    } else if (vdisk_text_same(key, "createType")) {
         descriptor->create_type = value;
-    } else if (same_word(key, "parentFileNameHint")) {
+    } else if (vdisk_text_same(key, "parentFileNameHint")) {
         descriptor->parent_hint = value;
-    } else if (same_word(key, "encoding")) {
-        parser->plain_ascii = !same_word(value, "UTF-8");
-    } else if (same_word(key, "version")) {
+    } else if (vdisk_text_same(key, "encoding")) {
+        parser->plain_ascii = !vdisk_text_same(value, "UTF-8");
+    } else if (vdisk_text_same(key, "version")) {
         uint64_t version;
 
-        if (!parse_decimal(value, &version) || version == 0 || version > 4)
+        if (!vdisk_text_to_u64(value, &version) || version == 0 || version > 4)
             return parse_fail(parser, VDISK_UNSUPPORTED, "the version is not 1 to 4");
     }
     return VDISK_OK;
@@ -249,10 +172,10 @@ static enum vdisk_status parse_assignment(struct parser *parser, char *line)
         return parse_fail(parser, VDISK_CORRUPT, "a line is neither an extent nor a value");
     *value++ = '\0';
     trim_end(line);
-    value = skip_blanks(value);
+    value = vdisk_text_skip_blanks(value);
     trim_end(value);
     if (*value == '"') {
-        word = take_word(&value);
+        word = vdisk_text_take_word(&value);
         if (word == NULL)
             return parse_fail(parser, VDISK_CORRUPT, "a quotation mark is not closed");
         value = word;
@@ -266,18 +189,18 @@ static bool takes_access(char *line, const char *access, char **rest)
     const size_t length = strlen(access);
 
     for (size_t i = 0; i < length; i++) {
-        if (lower(line[i]) != lower(access[i]))
+        if (vdisk_text_lower(line[i]) != vdisk_text_lower(access[i]))
             return false;
     }
     *rest = line + length;
-    return is_blank(line[length]);
+    return vdisk_text_is_blank(line[length]);
 }
 
 static enum vdisk_status parse_line(struct parser *parser, char *line)
 {
     char *rest;
 
-    line = skip_blanks(line);
+    line = vdisk_text_skip_blanks(line);
     if (*line == '\0' || *line == '#')
         return VDISK_OK;
     if (takes_access(line, "NOACCESS", &rest))
@@ -293,7 +216,7 @@ static bool line_is_extent(char *line)
 {
     char *rest;
 
-    line = skip_blanks(line);
+    line = vdisk_text_skip_blanks(line);
     return takes_access(line, "RW", &rest) || takes_access(line, "RDONLY", &rest);
 }
 
@@ -377,37 +300,24 @@ void vmdk_descriptor_free(struct vmdk_descriptor *descriptor)
     vdisk_free(descriptor);
 }
 
-static bool starts_with(const unsigned char *head, uint32_t head_bytes, const char *word)
-{
-    const uint32_t length = (uint32_t)strlen(word);
-
-    if (head_bytes < length)
-        return false;
-    for (uint32_t i = 0; i < length; i++) {
-        if (lower((char)head[i]) != lower(word[i]))
-            return false;
-    }
-    return true;
-}
-
 bool vmdk_descriptor_probe(const unsigned char *head, uint32_t head_bytes)
 {
     uint32_t at = 0;
 
     while (at < head_bytes) {
-        if (head[at] == '\n' || is_blank((char)head[at])) {
+        if (head[at] == '\n' || vdisk_text_is_blank((char)head[at])) {
             at++;
             continue;
         }
         if (head[at] != '#')
             break;
-        if (starts_with(head + at, head_bytes - at, "# Disk DescriptorFile"))
+        if (vdisk_text_starts_with(head + at, head_bytes - at, "# Disk DescriptorFile"))
             return true;
         while (at < head_bytes && head[at] != '\n')
             at++;
     }
     /* Without its title a descriptor still begins with its version. */
-    return starts_with(head + at, head_bytes - at, "version=");
+    return vdisk_text_starts_with(head + at, head_bytes - at, "version=");
 }
 
 uint32_t vmdk_content_id(uint32_t other)

@@ -59,9 +59,6 @@ void vmdk_descriptor_free(struct vmdk_descriptor *descriptor);
 /* Does a file begin like a descriptor? */
 bool vmdk_descriptor_probe(const unsigned char *head, uint32_t head_bytes);
 
-/* Is this the name of a file in a folder, and of nothing else? */
-bool vmdk_name_is_plain(const char *name);
-
 /* A new content id: not the one that says "no parent", and not this one. */
 uint32_t vmdk_content_id(uint32_t other);
 

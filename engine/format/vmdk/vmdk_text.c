@@ -1,4 +1,5 @@
 #include "engine/format/vmdk/vmdk_text.h"
+#include "engine/base/text.h"
 
 void vmdk_text_add(struct vmdk_text *text, const char *string)
 {
@@ -35,28 +36,18 @@ void vmdk_text_add_hex(struct vmdk_text *text, uint32_t number)
     vmdk_text_add(text, digits);
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* Does the line assign to the key? Then *value is where its value begins. */
 static bool line_assigns(const char *line, const char *key, uint32_t *value)
 {
     uint32_t at = 0;
 
-    while (is_blank(line[at]))
+    while (vdisk_text_is_blank(line[at]))
         at++;
     for (; *key != '\0'; key++, at++) {
-        if (lower(line[at]) != lower(*key))
+        if (vdisk_text_lower(line[at]) != vdisk_text_lower(*key))
             return false;
     }
-    while (is_blank(line[at]))
+    while (vdisk_text_is_blank(line[at]))
         at++;
     *value = at + 1;
     return line[at] == '=';
@@ -128,12 +119,13 @@ static uint32_t extent_number(const char *line)
 {
     uint32_t at = 0;
 
-    while (is_blank(line[at]))
+    while (vdisk_text_is_blank(line[at]))
         at++;
-    if (lower(line[at]) != 'r' || lower(line[at + 1]) != 'w' || !is_blank(line[at + 2]))
+    if (vdisk_text_lower(line[at]) != 'r' || vdisk_text_lower(line[at + 1]) != 'w' ||
+        !vdisk_text_is_blank(line[at + 2]))
         return 0;
     at += 3;
-    while (is_blank(line[at]))
+    while (vdisk_text_is_blank(line[at]))
         at++;
     return line[at] >= '0' && line[at] <= '9' ? at : 0;
 }
