@@ -55,14 +55,19 @@ static const char *foreign_reason(const struct vdisk_probe *probe)
     return NULL;
 }
 
-/* NULL for raw: what nothing claims. `*others`: how many formats beside the first one claim it. */
-static const struct vdisk_format *claiming_format(const struct vdisk_probe *probe, uint32_t *others)
+/*
+ * Views or all other formats; NULL when none of them claims the file. `*others`: how many beside
+ * the first one claim it.
+ */
+static const struct vdisk_format *claiming_format(const struct vdisk_probe *probe, bool views,
+                                                  uint32_t *others)
 {
     const struct vdisk_format *first = NULL;
 
     *others = 0;
     for (uint32_t index = 0; vdisk_formats[index] != NULL; index++) {
-        if (vdisk_formats[index]->probe == NULL || !vdisk_formats[index]->probe(probe))
+        if (vdisk_formats[index]->is_view != views || vdisk_formats[index]->probe == NULL ||
+            !vdisk_formats[index]->probe(probe))
             continue;
         if (first == NULL)
             first = vdisk_formats[index];
@@ -98,13 +103,20 @@ static enum vdisk_status read_probe(struct vdisk_file *file, struct vdisk_probe 
     if (status != VDISK_OK)
         return status;
     tail = vdisk_min_u64(size, VDISK_SECTOR_BYTES);
-    status = vdisk_file_read(file, size - tail, probe->tail, (size_t)tail, error);
-    if (status == VDISK_OK)
-        status = read_place(file, size, RECOGNITION_OFFSET, probe->recognition,
-                            sizeof probe->recognition, error);
-    if (status == VDISK_OK)
-        status = read_place(file, size, ANCHOR_OFFSET, probe->anchor, sizeof probe->anchor, error);
-    return status;
+    return vdisk_file_read(file, size - tail, probe->tail, (size_t)tail, error);
+}
+
+/* What views need beyond that. */
+static enum vdisk_status read_places(struct vdisk_file *file, struct vdisk_probe *probe,
+                                     struct vdisk_error *error)
+{
+    enum vdisk_status status = read_place(file, probe->file_bytes, RECOGNITION_OFFSET,
+                                          probe->recognition, sizeof probe->recognition, error);
+
+    if (status != VDISK_OK)
+        return status;
+    return read_place(file, probe->file_bytes, ANCHOR_OFFSET, probe->anchor, sizeof probe->anchor,
+                      error);
 }
 
 static enum vdisk_status choose_by_probe(struct vdisk_file *file, struct vdisk_probe *probe,
@@ -117,7 +129,7 @@ static enum vdisk_status choose_by_probe(struct vdisk_file *file, struct vdisk_p
 
     if (status != VDISK_OK)
         return status;
-    *format = claiming_format(probe, &others);
+    *format = claiming_format(probe, false, &others);
     /* A guest may have written one of the marks: it is not for us to guess which. */
     if (others != 0)
         return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, VDISK_NO_OFFSET,
@@ -127,7 +139,12 @@ static enum vdisk_status choose_by_probe(struct vdisk_file *file, struct vdisk_p
     foreign = foreign_reason(probe);
     if (foreign != NULL)
         return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, 0, foreign);
-    *format = find_format("raw");
+    status = read_places(file, probe, error);
+    if (status != VDISK_OK)
+        return status;
+    *format = claiming_format(probe, true, &others);
+    if (*format == NULL)
+        *format = find_format("raw");
     return VDISK_OK;
 }
 
@@ -179,7 +196,6 @@ static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdis
                                           uint64_t offset_bytes, const void *buffer,
                                           size_t length_bytes, struct vdisk_error *error)
 {
-    const struct vdisk_format *claimed;
     uint32_t others;
     enum vdisk_status status = read_probe(image->file, probe, error);
 
@@ -188,8 +204,7 @@ static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdis
     overlay_window(probe->head, 0, probe->head_bytes, offset_bytes, buffer, length_bytes);
     overlay_window(probe->tail, image->disk.size_bytes - VDISK_SECTOR_BYTES, VDISK_SECTOR_BYTES,
                    offset_bytes, buffer, length_bytes);
-    claimed = claiming_format(probe, &others);
-    if (claimed == NULL ? foreign_reason(probe) == NULL : others == 0 && claimed->is_view)
+    if (claiming_format(probe, false, &others) == NULL && foreign_reason(probe) == NULL)
         return VDISK_OK;
     return vdisk_image_fail(image, error, VDISK_ACCESS, NULL, offset_bytes,
                             "the write would turn this raw disk into an image of another format; "

@@ -48,8 +48,9 @@ struct vdisk_format {
     const char *name;        /* as on the command line */
     const char *description; /* one line */
     uint32_t capabilities;   /* enum vdisk_capability */
-    bool is_view;            /* a raw disk that turns into it gains nothing: need not be guarded */
-    bool dense;              /* its files must not be sparse: Windows mounts no sparse VHD */
+    bool is_view; /* of the file's own contents, and read-only: yields to the marks of any other
+                   * format, and a raw disk need not be kept from becoming one */
+    bool dense;   /* its files must not be sparse: Windows mounts no sparse VHD */
 
     /* True when the file is surely of this format, intact or not. NULL: never probed. */
     bool (*probe)(const struct vdisk_probe *probe);

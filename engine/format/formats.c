@@ -1,5 +1,5 @@
 /* The table of formats: a new one is added here. */
-#include "engine/format/cd/iso.h"
+#include "engine/format/cd/cd_format.h"
 #include "engine/format/format.h"
 #include "engine/format/qcow2/qcow2.h"
 #include "engine/format/raw.h"

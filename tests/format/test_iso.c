@@ -37,6 +37,7 @@ static struct vdisk_memory_store *make_iso(uint64_t size_bytes)
 
     put_text(store, VOLUME_OFFSET, "\1CD001\1");
     put_u32(store, VOLUME_OFFSET + 80, (uint32_t)(size_bytes / SECTOR));
+    put_u32(store, VOLUME_OFFSET + 128, SECTOR);
     return store;
 }
 
@@ -63,6 +64,7 @@ static void test_what_is_a_cd(void **state)
     put_text(store, VOLUME_OFFSET + 1, "BEA01\1");
     put_text(store, VOLUME_OFFSET + SECTOR + 1, "NSR02\1");
     put_u32(store, ANCHOR_OFFSET, 2);
+    put_u32(store, ANCHOR_OFFSET + 4, 3); /* the sum of the others */
     put_u32(store, ANCHOR_OFFSET + 12, 256);
     expect_format(store, "iso");
     store = make_file(1 << 20); /* UDF of a hard disk: the anchor is elsewhere */
@@ -71,21 +73,134 @@ static void test_what_is_a_cd(void **state)
     expect_format(store, "raw");
 }
 
-/* Both have a boot record; one is a CD that boots from a stick, the other was a CD once. */
-static void test_cds_with_a_boot_record(void **state)
+static void put_boot_mark(struct vdisk_memory_store *store)
 {
     static const unsigned char mark[] = {0x55, 0xaa};
-    struct vdisk_memory_store *hybrid = make_iso(1 << 20);
-    struct vdisk_memory_store *former = make_iso(1 << 20);
+
+    fixture_poke(store, 510, mark, sizeof mark);
+}
+
+/* A partition of the boot record, in sectors of 512 bytes. */
+static void put_partition(struct vdisk_memory_store *store, uint32_t index, unsigned char type,
+                          uint32_t first, uint32_t count)
+{
+    const uint64_t entry = 446 + 16 * (uint64_t)index;
+
+    put_boot_mark(store);
+    fixture_poke(store, entry + 4, &type, 1);
+    put_u32(store, entry + 8, first);
+    put_u32(store, entry + 12, count);
+}
+
+/* CDs that boot from a stick, too: as isohybrid, xorriso and SUSE make them. */
+static void test_hybrids_are_cds(void **state)
+{
+    struct vdisk_memory_store *store = make_iso(1 << 20);
 
     (void)state;
-    fixture_poke(hybrid, 510, mark, sizeof mark);
-    put_u32(hybrid, 446 + 12, 2048);
-    expect_format(hybrid, "iso");
-    fixture_set_size(former, 64 << 20);
-    fixture_poke(former, 510, mark, sizeof mark);
-    put_u32(former, 446 + 12, 2048);
-    expect_format(former, "raw");
+    put_boot_mark(store); /* a boot record without partitions */
+    expect_format(store, "iso");
+    store = make_iso(1 << 20);
+    put_partition(store, 0, 0x17, 0, 2048);
+    expect_format(store, "iso");
+    store = make_iso(1 << 20);
+    put_partition(store, 0, 0, 64, 1984);
+    put_partition(store, 1, 0xef, 2048, 4096); /* appended, and what is added later */
+    expect_format(store, "iso");
+    store = make_iso(1 << 20);
+    put_partition(store, 0, 0xef, 200, 200);
+    put_partition(store, 1, 0x17, 400, 1648);
+    expect_format(store, "iso");
+}
+
+/* Disks that held the image of a CD once, and have partitions or a volume of their own now. */
+static void test_former_cds_are_disks(void **state)
+{
+    struct vdisk_memory_store *store = make_iso(1 << 20);
+
+    (void)state;
+    fixture_set_size(store, 64 << 20);
+    put_partition(store, 0, 7, 2048, 129024);
+    expect_format(store, "raw");
+    store = make_iso(1 << 20);
+    fixture_set_size(store, 64 << 20);
+    put_partition(store, 3, 7, UINT32_MAX, UINT32_MAX);
+    expect_format(store, "raw");
+}
+
+static void put_gpt(struct vdisk_memory_store *store, uint32_t first, uint32_t last)
+{
+    put_partition(store, 0, 0xee, 1, UINT32_MAX);
+    put_text(store, 512, "EFI PART");
+    put_u32(store, 512 + 72, 2);
+    put_u32(store, 512 + 84, 128);
+    put_text(store, 1024, "type");
+    put_u32(store, 1024 + 32, first);
+    put_u32(store, 1024 + 40, last);
+}
+
+static void test_gpts_tell_hybrids_from_disks(void **state)
+{
+    struct vdisk_memory_store *store = make_iso(1 << 20);
+
+    (void)state;
+    put_gpt(store, 64, 2014);
+    expect_format(store, "iso");
+    store = make_iso(1 << 20);
+    fixture_set_size(store, 64 << 20);
+    put_gpt(store, 2048, 131038);
+    expect_format(store, "raw");
+}
+
+/* A volume that stores a piece of a CD's image where a CD would have it. */
+static void test_volumes_are_disks(void **state)
+{
+    static const char fat[] = "\xeb\x3c\x90mkfs.fat\0\2\4\4\0\2\0\2\0\0\xf8";
+    static const char ntfs[] = "\xeb\x52\x90NTFS    ";
+    static const char grub[] = "\xeb\x63\x90\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    struct vdisk_memory_store *store = make_iso(1 << 20);
+
+    (void)state;
+    put_boot_mark(store);
+    fixture_poke(store, 0, fat, sizeof fat);
+    expect_format(store, "raw");
+    store = make_iso(1 << 20);
+    put_boot_mark(store);
+    fixture_poke(store, 0, ntfs, sizeof ntfs);
+    expect_format(store, "raw");
+    store = make_iso(1 << 20);
+    put_boot_mark(store);
+    fixture_poke(store, 0, grub, sizeof grub);
+    expect_format(store, "iso");
+}
+
+/* What is in a container may be a CD: it is a container all the same. */
+static void test_containers_come_first(void **state)
+{
+    struct vdisk_memory_store *store = make_iso(1 << 20);
+
+    (void)state;
+    put_text(store, (1 << 20) - 512, "conectix");
+    expect_format(store, "vhd");
+}
+
+/* A guest may write a CD onto a raw disk: nothing is refused, then or later. */
+static void test_raw_disks_may_become_cds(void **state)
+{
+    struct vdisk_memory_store *store = make_file(1 << 20);
+    struct vdisk_image *image = fixture_open(store, NULL, true);
+    unsigned char sectors[SECTOR] = "\1CD001\1";
+
+    (void)state;
+    assert_int_equal(
+        vdisk_disk_write(vdisk_image_disk(image), VOLUME_OFFSET, sectors, SECTOR, NULL), VDISK_OK);
+    memset(sectors, 0, sizeof sectors);
+    assert_int_equal(vdisk_disk_write(vdisk_image_disk(image), 0, sectors, SECTOR, NULL), VDISK_OK);
+    assert_int_equal(vdisk_image_close(image, NULL), VDISK_OK);
+    image = fixture_open(store, "raw", true);
+    assert_false(vdisk_image_disk(image)->optical);
+    assert_int_equal(vdisk_image_close(image, NULL), VDISK_OK);
+    expect_format(store, "iso");
 }
 
 static void test_the_last_sector_is_padded(void **state)
@@ -123,8 +238,7 @@ static void test_refusals(void **state)
     struct vdisk_memory_store *store = make_file(0);
 
     (void)state;
-    fixture_expect_refusal(store, "iso", VDISK_INVALID, "CD", VDISK_NO_OFFSET,
-                           "the file is empty, or too large");
+    fixture_expect_refusal(store, "iso", VDISK_INVALID, "CD", VDISK_NO_OFFSET, "the file is empty");
     vdisk_memory_store_destroy(store);
 }
 
@@ -132,7 +246,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_a_cd),
-        cmocka_unit_test(test_cds_with_a_boot_record),
+        cmocka_unit_test(test_hybrids_are_cds),
+        cmocka_unit_test(test_former_cds_are_disks),
+        cmocka_unit_test(test_gpts_tell_hybrids_from_disks),
+        cmocka_unit_test(test_volumes_are_disks),
+        cmocka_unit_test(test_containers_come_first),
+        cmocka_unit_test(test_raw_disks_may_become_cds),
         cmocka_unit_test(test_the_last_sector_is_padded),
         cmocka_unit_test(test_refusals),
     };
