@@ -72,7 +72,9 @@ const char *vdisk_image_file_choose_format(const char *format, const char *path)
     }
     const char *dot = strrchr(path + vdisk_path_folder_bytes(path), '.');
     const char *found = dot == NULL ? NULL : find_format(dot + 1);
-    return found == NULL ? "raw" : found;
+    if (found == NULL || (vdisk_format_capabilities(found) & VDISK_CAN_CREATE) == 0)
+        return "raw";
+    return found;
 }
 
 size_t vdisk_path_folder_bytes(const char *path)

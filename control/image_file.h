@@ -35,7 +35,7 @@ static inline enum vdisk_exit vdisk_exit_first(enum vdisk_exit first, enum vdisk
 
 /*
  * The format of a new image: `format` when it is given, else what the ending of the file's name
- * says, else "raw". NULL, said, when there is no such format.
+ * says if images of that format can be made, else "raw". NULL, said, when there is no such format.
  */
 const char *vdisk_image_file_choose_format(const char *format, const char *path);
 

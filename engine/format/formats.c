@@ -15,6 +15,10 @@ const struct vdisk_format *const vdisk_formats[] = {
     &vdisk_format_vmdk,
     &vdisk_format_vdi,
     &vdisk_format_iso,
+    &vdisk_format_bin,
+    &vdisk_format_cue,
+    &vdisk_format_mds,
+    &vdisk_format_nrg,
     &vdisk_format_raw, /* claims nothing: what no other format claims is raw */
     NULL,
 };

@@ -182,6 +182,9 @@ static void test_containers_come_first(void **state)
     (void)state;
     put_text(store, (1 << 20) - 512, "conectix");
     expect_format(store, "vhd");
+    store = make_iso(1 << 20);
+    put_text(store, (1 << 20) - 8, "NERO");
+    expect_format(store, "nrg");
 }
 
 /* A guest may write a CD onto a raw disk: nothing is refused, then or later. */

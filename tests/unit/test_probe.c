@@ -54,9 +54,15 @@ static const struct magic foreign[] = {
 
 /* Enough of a header that the format calls the file its own. */
 static const struct magic known[] = {
-    MAGIC("vhd", DISK_BYTES - 512, "conectix"), MAGIC("vhdx", 0, "vhdxfile"),
-    MAGIC("qcow2", 0, "QFI\xfb\0\0\0\3"),       MAGIC("vmdk", 0, "KDMV\1\0\0\0"),
+    MAGIC("vhd", DISK_BYTES - 512, "conectix"),
+    MAGIC("vhdx", 0, "vhdxfile"),
+    MAGIC("qcow2", 0, "QFI\xfb\0\0\0\3"),
+    MAGIC("vmdk", 0, "KDMV\1\0\0\0"),
     MAGIC("vdi", 64, "\x7f\x10\xda\xbe"),
+    MAGIC("mds", 0, "MEDIA DESCRIPTOR\1"),
+    MAGIC("nrg", DISK_BYTES - 12, "NER5"),
+    MAGIC("nrg", DISK_BYTES - 8, "NERO"),
+    MAGIC("cue", 0, "REM\nFILE \"a\" BINARY\n TRACK 01 AUDIO\n"),
 };
 
 static void put(const struct magic *magic)
