@@ -4,7 +4,7 @@
  * writes against a plain file that grows. The rounds of both alternate, so that what else the
  * machine does meets both; printed are the median and, in brackets, the spread.
  *
- *   bench_image [--quick] [--cpu] [<folder for the images>]
+ *   bench_image [--quick] [--cpu] [--only <a row's label>] [<folder for the images>]
  *
  * On a machine that is busy with other things, --cpu compares processor time instead (not of the
  * threads, whose gain is a matter of the clock on the wall).
@@ -229,7 +229,7 @@ static void bench_format(const struct bench_format *format, const char *folder)
 
 int main(int argc, char **argv)
 {
-    const char *temporary = getenv("TMPDIR");
+    const char *temporary = getenv("TMPDIR"), *only = NULL;
     char folder[400];
 
     for (int i = 1; i < argc; i++) {
@@ -240,6 +240,8 @@ int main(int argc, char **argv)
             large_count = 128;
         } else if (strcmp(argv[i], "--cpu") == 0) {
             bench_clock = CLOCK_PROCESS_CPUTIME_ID;
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            only = argv[++i];
         } else {
             temporary = argv[i];
         }
@@ -253,8 +255,10 @@ int main(int argc, char **argv)
            rounds, (unsigned long long)(disk_bytes / MIB), "", "4 KiB read", "1 MiB read",
            "4 KiB overwrite", "1 MiB overwrite", "two threads", "the same, file",
            "allocating 1 MiB");
-    for (const struct bench_format *format = bench_formats; format->label != NULL; format++)
-        bench_format(format, folder);
+    for (const struct bench_format *format = bench_formats; format->label != NULL; format++) {
+        if (only == NULL || strcmp(only, format->label) == 0)
+            bench_format(format, folder);
+    }
     rmdir(folder);
     return 0;
 }
