@@ -99,17 +99,24 @@ static enum vdisk_exit find_devices(const struct vdisk_open_request *request,
     return VDISK_EXIT_OK;
 }
 
+static enum vdisk_exit check_part(const struct vdisk_open_request *request, bool may_be_lost,
+                                  const struct vdisk_device *device,
+                                  const struct vdisk_open_part *part)
+{
+    if (request->filesystem == NULL || part->was_open)
+        return VDISK_EXIT_OK;
+    enum vdisk_exit code = vdisk_volume_check_writable(device);
+    return code == VDISK_EXIT_OK && !may_be_lost ? vdisk_volume_check_empty(device) : code;
+}
+
 /* All are looked at before one is formatted. */
 static enum vdisk_exit finish_parts(const struct vdisk_open_request *request, bool may_be_lost,
                                     const struct vdisk_open_parts *parts,
                                     struct vdisk_device *const *devices)
 {
     enum vdisk_exit code = VDISK_EXIT_OK;
-    bool check = request->filesystem != NULL && !may_be_lost;
-    for (size_t i = 0; i < parts->count && check && code == VDISK_EXIT_OK; i++) {
-        if (!parts->items[i].was_open)
-            code = vdisk_volume_check_empty(devices[i]);
-    }
+    for (size_t i = 0; i < parts->count && code == VDISK_EXIT_OK; i++)
+        code = check_part(request, may_be_lost, devices[i], &parts->items[i]);
     for (size_t i = 0; i < parts->count && code == VDISK_EXIT_OK; i++)
         code = finish_part(request, devices[i], &parts->items[i], i == 0);
     return code;

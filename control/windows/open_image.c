@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+/* With these, what is written does not reach the image. */
+#define ONLY_READ (VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM)
+
 static bool is_missing(const wchar_t *path)
 {
     return GetFileAttributesW(path) == INVALID_FILE_ATTRIBUTES &&
@@ -154,25 +157,27 @@ static enum vdisk_exit read_table(struct vdisk_open_image *image,
     return code;
 }
 
+static enum vdisk_exit refuse_sectors(const struct vdisk_open_request *request,
+                                      const struct vdisk_disk *disk)
+{
+    vdisk_output_message("%s has sectors of %" PRIu32 " bytes: --sector-size is for raw images "
+                         "without an overlay",
+                         request->display_path, disk->logical_sector_bytes);
+    return VDISK_EXIT_USAGE;
+}
+
 /* The disk that the volumes will show, or be parts of. */
 static enum vdisk_exit look_at_disk(struct vdisk_open_image *image,
                                     const struct vdisk_open_request *request,
                                     struct vdisk_disk *disk)
 {
-    const char *path = request->display_path;
-    if (request->sector_bytes != 0 && disk->logical_sector_bytes != request->sector_bytes) {
-        vdisk_output_message("%s has sectors of %" PRIu32 " bytes: --sector-size is for raw images "
-                             "without an overlay",
-                             path, disk->logical_sector_bytes);
-        return VDISK_EXIT_USAGE;
-    }
-    if ((request->flags & VIRTUALDISK_FLAG_RAM) != 0) {
-        enum vdisk_exit code = vdisk_open_request_check_memory(disk->size_bytes, path);
-        if (code != VDISK_EXIT_OK)
-            return code;
-    }
+    enum vdisk_exit code = VDISK_EXIT_OK;
     image->read_only = image->read_only || disk->optical;
-    return read_table(image, request, disk);
+    if (request->sector_bytes != 0 && disk->logical_sector_bytes != request->sector_bytes)
+        return refuse_sectors(request, disk);
+    if ((request->flags & VIRTUALDISK_FLAG_RAM) != 0)
+        code = vdisk_open_request_check_memory(disk->size_bytes, request->display_path);
+    return code == VDISK_EXIT_OK ? read_table(image, request, disk) : code;
 }
 
 static enum vdisk_exit check_image(struct vdisk_image *opened)
@@ -211,13 +216,22 @@ static enum vdisk_exit examine_top(struct vdisk_open_image *image,
     return code == VDISK_EXIT_OK ? look_at_disk(image, request, vdisk_image_disk(opened)) : code;
 }
 
+static enum vdisk_exit check_base(const struct vdisk_open_request *request,
+                                  const struct vdisk_disk *disk)
+{
+    if (!disk->optical)
+        return VDISK_EXIT_OK;
+    vdisk_output_message("%s is a CD, to which nothing is written: open it without --overlay",
+                         request->display_path);
+    return VDISK_EXIT_USAGE;
+}
+
 /* The image. With an overlay or memory over it, it is only read. */
 static enum vdisk_exit examine_image(struct vdisk_open_image *image,
                                      const struct vdisk_open_request *request)
 {
-    const uint32_t only_read = VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM;
     bool has_overlay = request->overlay == VDISK_OVERLAY_FILE;
-    bool untouched = has_overlay || (request->flags & only_read) != 0;
+    bool untouched = has_overlay || (request->flags & ONLY_READ) != 0;
     bool read_only = request->read_only || untouched;
     struct vdisk_image *opened = NULL;
     struct vdisk_error error;
@@ -229,6 +243,8 @@ static enum vdisk_exit examine_image(struct vdisk_open_image *image,
     image->probed = request->format == NULL;
     if (get_format(opened, &image->format, &error) != VDISK_OK)
         code = vdisk_output_failure("cannot open", request->display_path, &error);
+    if (code == VDISK_EXIT_OK && request->overlay != VDISK_OVERLAY_NONE)
+        code = check_base(request, vdisk_image_disk(opened));
     if (code == VDISK_EXIT_OK && !has_overlay)
         code = examine_top(image, request, opened);
     if (code == VDISK_EXIT_OK && has_overlay && is_missing(request->overlay_path))

@@ -71,6 +71,14 @@ static enum vdisk_exit refuse(const struct vdisk_device *device, const char *con
     return VDISK_EXIT_USAGE;
 }
 
+enum vdisk_exit vdisk_volume_check_writable(const struct vdisk_device *device)
+{
+    if ((device->state.flags & VIRTUALDISK_STATE_READ_ONLY) == 0)
+        return VDISK_EXIT_OK;
+    vdisk_output_message("%s is read-only, and cannot be formatted", device->path);
+    return VDISK_EXIT_ACCESS;
+}
+
 enum vdisk_exit vdisk_volume_check_empty(const struct vdisk_device *device)
 {
     struct vdisk_content content;

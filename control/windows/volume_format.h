@@ -4,6 +4,9 @@
 
 #include "device_windows.h"
 
+/* A volume that cannot be written to: VDISK_EXIT_ACCESS, said. */
+enum vdisk_exit vdisk_volume_check_writable(const struct vdisk_device *device);
+
 /* A volume that holds something that is recognised: VDISK_EXIT_USAGE, said. */
 enum vdisk_exit vdisk_volume_check_empty(const struct vdisk_device *device);
 

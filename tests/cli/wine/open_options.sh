@@ -59,6 +59,22 @@ vdisk close new.img >/dev/null
 vdisk open new.img --sector-size 4096 --overlay new.qcow2 | known
 vdisk open new.img --sector-size 4096 --overlay memory --no-letter | known
 vdisk close new.img >/dev/null
+echo '# CDs, and what else cannot be written to'
+mkdir cd
+xorriso -as mkisofs -quiet -V HOLIDAYS -o cd.iso cd 2>/dev/null
+vdisk open cd.iso --overlay over.qcow2 | known
+vdisk open cd.iso --overlay memory | known
+vdisk open cd.iso --partition 1 | known
+vdisk open cd.iso --sector-size 4096 | known
+vdisk open cd.iso --format-as fat --force | known
+vdisk open --ram cd.iso --no-letter | known | grep Format
+vdisk open cd.iso | known | grep -v Size
+vdisk close cd.iso >/dev/null
+chmod a-w parent.qcow2
+vdisk open parent.qcow2 --format-as fat | known
+vdisk open parent.qcow2 --overlay memory --format-as fat --no-letter | known | grep -e Format -e Overlay
+vdisk close parent.qcow2 >/dev/null
+chmod u+w parent.qcow2
 echo '# Images from strangers'
 cp parent.qcow2 bad.qcow2
 printf '\377\377\377\377\377\377' | dd of=bad.qcow2 bs=1 seek=65540 conv=notrunc status=none
