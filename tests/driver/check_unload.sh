@@ -7,7 +7,11 @@ session=$(cd "$(dirname "$0")/../.." && pwd)/wine/session
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-"$session" run sc stop VirtualDisk >"$log"
+"$session" run sc stop VirtualDisk >"$log" || {
+    echo 'the driver cannot be stopped:' >&2
+    cat "$log" >&2
+    exit 1
+}
 "$session" log >"$log"
 if grep 'STOP' "$log"; then
     echo 'the runtime stopped a driver' >&2
