@@ -52,8 +52,12 @@ static enum vdisk_status find_file(struct vdisk_file_finder *finder,
     MUST(store != NULL);
     vdisk_memory_store_set_limit(store, EXTENT_BYTES * 2);
     files->extents[files->count++] = store;
-    if (vdisk_file_memory_open(store, "extent", 1, request->read_only, file, error) != VDISK_OK)
-        abort();
+    MUST(vdisk_file_memory_open(store, "extent", 1, false, file, error) == VDISK_OK);
+    MUST(vdisk_file_set_size(*file, EXTENT_BYTES, error) == VDISK_OK);
+    if (!request->read_only)
+        return VDISK_OK;
+    vdisk_file_close(*file);
+    MUST(vdisk_file_memory_open(store, "extent", 1, true, file, error) == VDISK_OK);
     return VDISK_OK;
 }
 
