@@ -68,7 +68,7 @@ def ratio(program, folder, source_format, target_format, rounds):
 def main():
     arguments = [word for word in sys.argv[1:] if word != "--quick"]
     quick = "--quick" in sys.argv
-    size_bytes, rounds = (64 * MIB, 1) if quick else (512 * MIB, 5)
+    size_bytes, rounds = (64 * MIB, 1) if quick else (256 * MIB, 5)
     program = os.path.abspath(arguments[0])
     folder = tempfile.mkdtemp(dir=arguments[1] if len(arguments) > 1 else None)
     try:
