@@ -10,6 +10,7 @@
 #define WRITE_COUNT   21
 #define FLUSH_COUNT   5
 #define REFUSED_COUNT 3
+#define WATCHED_LINES 4u
 
 struct kind {
     unsigned long long count;
@@ -119,22 +120,6 @@ static DWORD WINAPI work_and_close(void *context)
     return 0;
 }
 
-/* Close the volume under `stats --watch`: it has printed a line per interval, and ends. */
-static DWORD WINAPI close_after(void *context)
-{
-    STARTUPINFOW startup = {.cb = sizeof startup};
-    PROCESS_INFORMATION process;
-    wchar_t *command = context;
-
-    Sleep(4500);
-    if (!start_process(command, FALSE, &startup, &process))
-        return 1;
-    WaitForSingleObject(process.hProcess, INFINITE);
-    CloseHandle(process.hThread);
-    CloseHandle(process.hProcess);
-    return 0;
-}
-
 static unsigned count_lines(const char *text)
 {
     unsigned count = 0;
@@ -144,26 +129,70 @@ static unsigned count_lines(const char *text)
     return count;
 }
 
+/* How far the program that runs has come; its output is a file. */
+static unsigned count_lines_so_far(const wchar_t *path)
+{
+    static char text[OUTPUT_BYTES];
+    DWORD length = 0;
+    HANDLE file = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
+                              OPEN_EXISTING, 0, NULL);
+
+    if (file == INVALID_HANDLE_VALUE)
+        return 0;
+    ReadFile(file, text, OUTPUT_BYTES - 1, &length, NULL);
+    CloseHandle(file);
+    text[length] = 0;
+    return count_lines(text);
+}
+
+struct closing {
+    wchar_t command[PATH_CHARS * 3];
+    wchar_t output[PATH_CHARS];
+};
+
+/* Closes the volume under `stats --watch` when that has printed what is expected, or never will. */
+static DWORD WINAPI close_after(void *context)
+{
+    struct closing *closing = context;
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION process;
+
+    for (uint32_t i = 0; i < 300 && count_lines_so_far(closing->output) < WATCHED_LINES; i++)
+        Sleep(100);
+    if (!start_process(closing->command, FALSE, &startup, &process))
+        return 1;
+    WaitForSingleObject(process.hProcess, INFINITE);
+    CloseHandle(process.hThread);
+    CloseHandle(process.hProcess);
+    return 0;
+}
+
+/* A line per interval, until the volume is closed. */
 static void test_watch(void)
 {
+    static struct closing closing;
     struct volume volume;
     struct outcome outcome;
     HANDLE threads[2];
-    static wchar_t command[PATH_CHARS * 3];
 
     make_file(test_path(L"watched.img"), DISK_BYTES);
     volume_open(&volume, test_path(L"watched.img"), L"");
-    control_command(command, L"close %ls --wait 20", volume.letter);
+    control_command(closing.command, L"close %ls --wait 20", volume.letter);
+    wcscpy(closing.output, test_path(L"control.out"));
+    DeleteFileW(closing.output);
+    const DWORD start = GetTickCount();
     threads[0] = CreateThread(NULL, 0, work_and_close, &volume, 0, NULL);
-    threads[1] = CreateThread(NULL, 0, close_after, command, 0, NULL);
+    threads[1] = CreateThread(NULL, 0, close_after, &closing, 0, NULL);
     run_control(&outcome, L"stats %ls --watch 1", volume.letter);
+    const DWORD seconds = (GetTickCount() - start) / 1000;
     CHECK_EQUAL(WaitForMultipleObjects(2, threads, TRUE, 30000), WAIT_OBJECT_0);
     CloseHandle(threads[0]);
     CloseHandle(threads[1]);
     CHECK_EQUAL(outcome.exit_code, 66);
     CHECK(strstr(outcome.err, "not open any more") != NULL);
     CHECK(strstr(outcome.out, "READS") != NULL);
-    CHECK(count_lines(outcome.out) >= 4 && count_lines(outcome.out) <= 8);
+    CHECK(count_lines(outcome.out) >= WATCHED_LINES);
+    CHECK(count_lines(outcome.out) <= seconds + 3);
 }
 
 const struct test_case statistics_cases[] = {
