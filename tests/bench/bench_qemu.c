@@ -1,7 +1,8 @@
 /*
  * The bare file, the engine and qemu-img bench side by side: microseconds for a request, on the
  * same images, in the same order of places, one request at a time. The rounds alternate; printed
- * are the medians.
+ * are the medians. The bare file is one of its own: how a file was made decides how the page cache
+ * holds it, so an image may well be faster than that file; bench_image measures on the same file.
  *
  *   bench_qemu [--quick] [<folder for the images>]
  */
