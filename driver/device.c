@@ -210,7 +210,6 @@ static NTSTATUS StartDevice(VD_DEVICE *Device, struct vdisk_error *Error)
     if (!NT_SUCCESS(Status))
         return Status;
 
-    VdStateDescribe(Device, Error);
     DescribeDeviceObject(Device);
     Status = VdWorkersStart(Device);
     if (NT_SUCCESS(Status))

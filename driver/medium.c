@@ -224,6 +224,9 @@ static enum vdisk_status Join(VD_DEVICE *Device, struct vdisk_error *Error)
 
     if (Medium == NULL)
         Status = MakeMedium(Device, &Medium, Error);
+    if (Status == VDISK_OK && Medium->Disk == NULL)
+        Status = vdisk_fail(Error, VDISK_GONE, NULL, NULL, VDISK_NO_OFFSET,
+                            "the image had vanished, and its volumes wait for it");
     if (Status == VDISK_OK)
         Status = CheckOverlap(Medium, Device->Parameters, Error);
     if (Status != VDISK_OK)
@@ -247,6 +250,8 @@ NTSTATUS VdMediumAttach(VD_DEVICE *Device, struct vdisk_error *Error)
 
     vdisk_mutex_lock(&MediaLock);
     Status = Join(Device, Error);
+    if (Status == VDISK_OK)
+        VdStateDescribe(Device, Error); /* before another volume can exchange the disk */
     vdisk_mutex_unlock(&MediaLock);
     return Status == VDISK_OK ? STATUS_SUCCESS : vdisk_error_to_ntstatus(Error);
 }
@@ -304,11 +309,21 @@ NTSTATUS VdMediumResize(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_err
     return Status;
 }
 
-static VOID CloseAll(VD_MEDIUM *Medium, VD_DEVICE *Device)
+static VOID CloseWindows(VD_MEDIUM *Medium)
 {
     for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink)
         CloseWindow(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink));
-    CloseDisk(Medium, Device);
+    Medium->Disk = NULL;
+}
+
+static enum vdisk_status OpenWindows(VD_MEDIUM *Medium, struct vdisk_error *Error)
+{
+    enum vdisk_status Status = VDISK_OK;
+
+    for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices && Status == VDISK_OK;
+         Link = Link->Flink)
+        Status = OpenWindow(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink), Error);
+    return Status;
 }
 
 static enum vdisk_status OpenAll(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct vdisk_error *Error)
@@ -318,10 +333,7 @@ static enum vdisk_status OpenAll(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct 
     if (Status == VDISK_OK && Medium->Disk->size_bytes != DiskBytes)
         Status = vdisk_fail_native(Error, VDISK_INVALID, (uint32_t)STATUS_WRONG_VOLUME, NULL,
                                    VDISK_NO_OFFSET, "the image has another size than before");
-    for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices && Status == VDISK_OK;
-         Link = Link->Flink)
-        Status = OpenWindow(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink), Error);
-    return Status;
+    return Status == VDISK_OK ? OpenWindows(Medium, Error) : Status;
 }
 
 /*
@@ -334,10 +346,12 @@ static NTSTATUS Exchange(VD_DEVICE *Device, struct vdisk_error *Error)
 
     if (Medium->Memory != NULL)
         return STATUS_NOT_SUPPORTED;
-    CloseAll(Medium, Device);
+    CloseWindows(Medium);
+    CloseDisk(Medium, Device);
     if (OpenAll(Medium, Device->Volume.DiskBytes, Error) == VDISK_OK)
         return STATUS_SUCCESS;
-    CloseAll(Medium, Device);
+    CloseWindows(Medium);
+    CloseDisk(Medium, Device);
     return vdisk_error_to_ntstatus(Error);
 }
 
@@ -366,9 +380,24 @@ static enum vdisk_status ReopenBelow(VD_MEDIUM *Medium, bool ReadOnly, struct vd
     return Status;
 }
 
+/* After an earlier commit had failed for good. */
+static enum vdisk_status ComeBack(VD_MEDIUM *Medium, struct vdisk_error *Error)
+{
+    enum vdisk_status Status;
+
+    if (Medium->Disk != NULL)
+        return VDISK_OK;
+    Medium->Disk = Medium->Memory;
+    Status = OpenWindows(Medium, Error);
+    if (Status != VDISK_OK)
+        CloseWindows(Medium);
+    return Status;
+}
+
 /*
  * While it is written, nobody else may read the image: it is opened for reading only before and
- * after. Should it be gone afterwards, the volumes fail; what they had is still in memory.
+ * after. Should it be gone afterwards, the volumes fail until it can be committed to; what they had
+ * is still in memory.
  */
 static enum vdisk_status Commit(VD_DEVICE *Device, struct vdisk_error *Error)
 {
@@ -377,20 +406,24 @@ static enum vdisk_status Commit(VD_DEVICE *Device, struct vdisk_error *Error)
 
     if (Status == VDISK_OK)
         Status = vdisk_memory_commit(Medium->Memory, vdisk_image_disk(Medium->Image), Error);
-    if (ReopenBelow(Medium, true, Status == VDISK_OK ? Error : NULL) == VDISK_OK)
-        return Status;
-    for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink)
-        CloseWindow(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink));
+    struct vdisk_error *Later = Status == VDISK_OK ? Error : NULL; /* the first failure is told */
+    if (ReopenBelow(Medium, true, Later) == VDISK_OK) {
+        const enum vdisk_status Back = ComeBack(Medium, Later);
+
+        return Status == VDISK_OK ? Back : Status;
+    }
+    CloseWindows(Medium);
     return Status == VDISK_OK ? VDISK_GONE : Status;
 }
 
 NTSTATUS VdMediumCommit(VD_DEVICE *Device, struct vdisk_error *Error)
 {
+    const ULONG InMemory = VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM;
     VD_MEDIUM *Medium = Device->Medium;
     enum vdisk_status Status = VDISK_OK;
 
     VdMediumEnterAlone(Medium);
-    if (Medium->Memory == NULL || Medium->Image == NULL)
+    if ((Medium->Parameters->Flags & InMemory) != VIRTUALDISK_FLAG_MEMORY)
         Status = vdisk_fail(Error, VDISK_UNSUPPORTED, NULL, NULL, VDISK_NO_OFFSET,
                             "there is no overlay in memory");
     else

@@ -31,7 +31,7 @@ typedef struct _VD_MEDIUM {
     VD_BARRIER Barrier; /* transfers pass it; whoever changes the following closes it */
     struct vdisk_image *Image;
     struct vdisk_disk *Memory; /* layer over the image, or in its place; NULL: none */
-    struct vdisk_disk *Disk;   /* the whole disk: Memory, or the image's */
+    struct vdisk_disk *Disk;   /* the whole disk: Memory, or the image's; NULL: it is gone */
 } VD_MEDIUM;
 
 /* Once, before everything else. */

@@ -1,0 +1,151 @@
+/*
+ * Images that vanish while they are open: the file is moved by a program of the host, which asks
+ * nobody.
+ */
+#include "tests/driver/harness.h"
+
+#include "virtualdisk/driver_abi.h"
+
+#include <winioctl.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define MIB         (1024u * 1024)
+#define DISK_BYTES  (16u * MIB)
+#define PART_BYTES  (4u * MIB)
+#define PIECE_BYTES 65536u
+
+/* "Z:\tmp\a" is "/tmp/a". */
+static void put_host_path(wchar_t *command, const wchar_t *path)
+{
+    wchar_t *end = command + wcslen(command);
+
+    CHECK(wcsncmp(path, L"Z:\\", 3) == 0);
+    wcscpy(end, L" \"");
+    wcscat(end, path + 2);
+    wcscat(end, L"\"");
+    for (; *end != 0; end++) {
+        if (*end == L'\\')
+            *end = L'/';
+    }
+}
+
+static void move_file(const wchar_t *from, const wchar_t *to)
+{
+    wchar_t command[PATH_CHARS * 3] = L"Z:\\bin\\mv";
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION process;
+
+    put_host_path(command, test_path(from));
+    put_host_path(command, test_path(to));
+    CHECK(start_process(command, FALSE, &startup, &process));
+    WaitForSingleObject(process.hProcess, 10000);
+    CloseHandle(process.hThread);
+    CloseHandle(process.hProcess);
+    for (int waited = 0; GetFileAttributesW(test_path(from)) != INVALID_FILE_ATTRIBUTES; waited++) {
+        CHECK(waited < 100);
+        Sleep(50);
+    }
+}
+
+/* A raw disk with two partitions. */
+static void make_disk(const wchar_t *path)
+{
+    const uint32_t starts[] = {MIB / 512, 8 * MIB / 512}, count = PART_BYTES / 512;
+    unsigned char table[512] = {[510] = 0x55, [511] = 0xaa};
+    DWORD done;
+    HANDLE file;
+
+    for (unsigned i = 0; i < 2; i++) {
+        table[446 + 16 * i + 4] = 7;
+        memcpy(table + 446 + 16 * i + 8, &starts[i], 4);
+        memcpy(table + 446 + 16 * i + 12, &count, 4);
+    }
+    make_file(path, DISK_BYTES);
+    file = CreateFileW(path, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+    CHECK(file != INVALID_HANDLE_VALUE);
+    CHECK(WriteFile(file, table, sizeof table, &done, NULL) && done == sizeof table);
+    CloseHandle(file);
+}
+
+static void put(const struct volume *volume, unsigned char value)
+{
+    unsigned char *buffer = make_buffer(PIECE_BYTES);
+
+    memset(buffer, value, PIECE_BYTES);
+    CHECK_EQUAL(transfer(volume->handle, true, MIB, buffer, PIECE_BYTES, NULL), 0);
+    VirtualFree(buffer, 0, MEM_RELEASE);
+}
+
+static DWORD get(const struct volume *volume, unsigned char value)
+{
+    unsigned char *buffer = make_buffer(PIECE_BYTES);
+    const DWORD error = transfer(volume->handle, false, MIB, buffer, PIECE_BYTES, NULL);
+
+    CHECK(error != 0 || (buffer[0] == value && memcmp(buffer, buffer + 1, PIECE_BYTES - 1) == 0));
+    VirtualFree(buffer, 0, MEM_RELEASE);
+    return error;
+}
+
+/* While it is gone its volumes fail, and no further one can be opened; then all is as before. */
+static void test_reconnect(void)
+{
+    wchar_t image[PATH_CHARS];
+    struct volume first, second;
+    struct outcome outcome;
+
+    wcscpy(image, test_path(L"vanishing.img"));
+    DeleteFileW(test_path(L"vanished.img"));
+    make_disk(image);
+    volume_open(&first, image, L"--partition 1");
+    put(&first, 0x11);
+    move_file(L"vanishing.img", L"vanished.img");
+    run_control(&outcome, L"reconnect \"%ls\"", image);
+    CHECK_EQUAL(outcome.exit_code, 66);
+    CHECK(strstr(outcome.err, "is not there") != NULL);
+    CHECK_EQUAL(get(&first, 0), ERROR_DEVICE_NOT_CONNECTED);
+    move_file(L"vanished.img", L"vanishing.img");
+    run_control(&outcome, L"open \"%ls\" --partition 2", image);
+    CHECK(outcome.exit_code != 0);
+    CHECK(strstr(outcome.err, "had vanished") != NULL);
+    CHECK_EQUAL(get(&first, 0), ERROR_DEVICE_NOT_CONNECTED);
+    run_control(&outcome, L"reconnect \"%ls\"", image);
+    CHECK_EQUAL(outcome.exit_code, 0);
+    CHECK_EQUAL(get(&first, 0x11), 0);
+    volume_open(&second, image, L"--partition 2");
+    put(&second, 0x22);
+    CHECK_EQUAL(get(&first, 0x11), 0);
+    CloseHandle(second.handle);
+    volume_close(&first);
+}
+
+/* What could not be committed can be committed later. */
+static void test_commit(void)
+{
+    wchar_t image[PATH_CHARS];
+    struct volume volume;
+    unsigned char *buffer = make_buffer(PIECE_BYTES);
+
+    wcscpy(image, test_path(L"vanishing.img"));
+    DeleteFileW(test_path(L"vanished.img"));
+    make_disk(image);
+    volume_open(&volume, image, L"--overlay memory --whole");
+    put(&volume, 0x33);
+    move_file(L"vanishing.img", L"vanished.img");
+    CHECK(control(volume.handle, IOCTL_VIRTUALDISK_COMMIT, NULL, 0, NULL, 0, NULL) != 0);
+    CHECK_EQUAL(get(&volume, 0), ERROR_DEVICE_NOT_CONNECTED);
+    move_file(L"vanished.img", L"vanishing.img");
+    CHECK_EQUAL(control(volume.handle, IOCTL_VIRTUALDISK_COMMIT, NULL, 0, NULL, 0, NULL), 0);
+    CHECK_EQUAL(get(&volume, 0x33), 0);
+    volume_close(&volume);
+    read_file(image, MIB, buffer, PIECE_BYTES);
+    CHECK(buffer[0] == 0x33 && buffer[PIECE_BYTES - 1] == 0x33);
+    VirtualFree(buffer, 0, MEM_RELEASE);
+}
+
+const struct test_case vanish_cases[] = {
+    {"vanish_reconnect", test_reconnect},
+    {"vanish_commit", test_commit},
+    {NULL, NULL},
+};
