@@ -1,470 +1,344 @@
 /*
- * A soak: four images of different formats, five volumes, a thread on each that reads, writes,
- * trims and flushes at random, while images are closed softly and by force, opened again, enlarged
- * and made read-only. Every sector is compared with what was acknowledged.
+ * A soak: images of different formats and layers, whose volumes are used by a thread each, while
+ * they are closed softly and by force, opened again, enlarged, made read-only, reconnected, and
+ * what their overlays hold is written back or thrown away. Every sector is compared with what was
+ * acknowledged.
  *
- * SOAK_SECONDS (60) and SOAK_SEED (1) in the environment; a failure prints what repeats it.
+ * SOAK_SECONDS (60) and SOAK_SEED (1) are in the environment. Every minute is a round of its own,
+ * with other layouts; what one prints first repeats it, as far as threads can be repeated.
  */
-#include "tests/driver/harness.h"
-#include "tests/image/sector_pattern.h"
+#include "tests/driver/soak_image.h"
+#include "virtualdisk/driver_abi.h"
 
 #include <winioctl.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SECTOR_BYTES    512u
-#define SECTORS_MAX     131072u /* 64 MiB: no volume grows beyond */
-#define TRANSFER_BYTES  131072u
-#define GROW_SECTORS    2048u
-#define VOLUMES         5u
-#define DSM_CODE        0x002d9404u /* IOCTL_STORAGE_MANAGE_DATA_SET_ATTRIBUTES */
-#define MESSAGE_BYTES   256
-#define UNCERTAIN_LIMIT 3000 /* milliseconds until a thread must have noticed something */
+#define GROW_BYTES    (1024u * 1024)
+#define ROUND_SECONDS 60u
+#define REPEATS       20u
 
-/* One image; its volumes are opened and closed together. */
-struct image {
-    const wchar_t *name;
-    const wchar_t *options;
-    const char *format;
-    bool whole;               /* can be enlarged */
-    volatile LONG generation; /* odd while it is closed */
-};
+static struct soak_image images[SOAK_IMAGES];
+static struct test_random chance;
+static unsigned disturbances;
 
-/* What a sector may hold: two values while nobody knows whether a request has happened. */
-struct expected {
-    uint32_t stamp;
-    uint32_t other;
-};
+typedef void disturbance(struct soak_image *image);
 
-struct soaked {
-    struct image *image;
-    unsigned partition; /* 0: the whole disk */
-    struct volume volume;
-    volatile LONG sectors;
-    volatile LONG paused; /* the main thread wants the volume for itself */
-    volatile LONG parked; /* it has it */
-    struct expected *expected;
-    unsigned char *buffer;
-    uint32_t seed;
-    uint32_t next_stamp;
-    uint32_t operations;
-    HANDLE thread;
-    char failure[MESSAGE_BYTES]; /* "": none */
-};
-
-static struct image images[] = {
-    {L"soak.img", L"", "raw", true, 0},
-    {L"soak.vhdx", L"", "vhdx", false, 0},
-    {L"soak.qcow2", L"--overlay", "qcow2", false, 0},
-    {L"soak.vhd", L"", "vhd", true, 0},
-};
-static struct soaked soaked[VOLUMES];
-static volatile LONG stopping;
-
-/* The first one is kept. */
-static void complain(struct soaked *self, const char *what, uint64_t sector, DWORD error)
+static void set_phase(struct soak_image *image, enum soak_phase phase)
 {
-    if (self->failure[0] == 0)
-        _snprintf(self->failure, MESSAGE_BYTES - 1,
-                  "%ls partition %u, operation %u, sector %llu: %s (error %lu)", self->image->name,
-                  self->partition, self->operations, (unsigned long long)sector, what, error);
+    for (unsigned i = 0; i < image->volume_count; i++)
+        soak_volume_set_phase(&image->volumes[i], phase);
 }
 
-static void check_read(struct soaked *self, uint64_t first, uint32_t count)
+static void wait_parked(const struct soak_image *image)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        struct expected *expected = &self->expected[first + i];
-        const uint32_t stamp =
-            sector_pattern_read(self->buffer + (size_t)i * SECTOR_BYTES, first + i);
-
-        if (stamp != expected->stamp && stamp != expected->other)
-            complain(self, "the sector holds what it should not", first + i, stamp);
-        expected->stamp = expected->other = stamp;
-    }
+    for (unsigned i = 0; i < image->volume_count; i++)
+        soak_volume_wait_parked(&image->volumes[i]);
 }
 
-static void expect(struct soaked *self, uint64_t first, uint32_t count, uint32_t stamp,
-                   bool certain)
+static void park(struct soak_image *image)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        struct expected *expected = &self->expected[first + i];
-
-        if (certain)
-            expected->stamp = stamp;
-        expected->other = stamp;
-    }
+    set_phase(image, SOAK_PARKED);
+    wait_parked(image);
 }
 
-static DWORD trim(struct soaked *self, uint64_t first, uint32_t count)
+static void save_all(struct soak_image *image)
 {
-    unsigned char input[44] = {28, 0, 0, 0, 1};
-    const uint64_t range[2] = {first * SECTOR_BYTES, (uint64_t)count * SECTOR_BYTES};
-
-    input[20] = 28;
-    input[24] = 16;
-    memcpy(input + 28, range, sizeof range);
-    return control(self->volume.handle, DSM_CODE, input, sizeof input, NULL, 0, NULL);
+    for (unsigned i = 0; i < image->volume_count; i++)
+        soak_volume_save(&image->volumes[i]);
 }
 
-/* Where space cannot be given back a trim says so, and does nothing. */
-static DWORD do_trim(struct soaked *self, uint64_t first, uint32_t count)
+static void restore_all(struct soak_image *image)
 {
-    const DWORD error = trim(self, first, count);
-
-    if (error == ERROR_NOT_SUPPORTED)
-        return 0;
-    expect(self, first, count, 0, false); /* in whole units only */
-    return error;
+    for (unsigned i = 0; i < image->volume_count; i++)
+        soak_volume_restore(&image->volumes[i]);
 }
 
-static DWORD do_write(struct soaked *self, uint64_t first, uint32_t count)
+static struct soak_volume *any_volume(struct soak_image *image)
 {
-    const uint32_t stamp = ++self->next_stamp;
+    return &image->volumes[test_random_below(&chance, image->volume_count)];
+}
+
+/* A request of the control interface; the volume's own interface takes them as well. */
+static DWORD ask(const struct soak_volume *volume, DWORD code, const void *input, DWORD length)
+{
+    const struct volume other = {
+        .letter = {volume->letter[0], volume->letter[1], volume->letter[2], volume->letter[3]}};
+    const HANDLE handle = volume_handle(&other, GENERIC_READ | GENERIC_WRITE);
     DWORD error;
 
-    sector_pattern_fill(self->buffer, first, count, stamp);
-    expect(self, first, count, stamp, false);
-    error = transfer(self->volume.handle, true, first * SECTOR_BYTES, self->buffer,
-                     count * SECTOR_BYTES, NULL);
-    if (error == 0)
-        expect(self, first, count, stamp, true);
+    CHECK(handle != INVALID_HANDLE_VALUE);
+    error = control(handle, code, input, length, NULL, 0, NULL);
+    CloseHandle(handle);
     return error;
 }
 
-static DWORD do_read(struct soaked *self, uint64_t first, uint32_t count)
+static void close_softly(struct soak_image *image)
 {
-    const DWORD error = transfer(self->volume.handle, false, first * SECTOR_BYTES, self->buffer,
-                                 count * SECTOR_BYTES, NULL);
-
-    if (error == 0)
-        check_read(self, first, count);
-    return error;
-}
-
-static DWORD do_one(struct soaked *self)
-{
-    const uint32_t sectors = (uint32_t)self->sectors;
-    const uint64_t first = next_random(&self->seed) % sectors;
-    const uint32_t most = TRANSFER_BYTES / SECTOR_BYTES;
-    uint32_t count = 1 + next_random(&self->seed) % (next_random(&self->seed) % 4 == 0 ? most : 16);
-
-    if (count > sectors - first)
-        count = (uint32_t)(sectors - first);
-    self->operations++;
-    switch (next_random(&self->seed) % 20) {
-    case 0:
-        return FlushFileBuffers(self->volume.handle) ? 0 : GetLastError();
-    case 1:
-        return do_trim(self, first, count);
-    case 2:
-    case 3:
-    case 4:
-    case 5:
-    case 6:
-    case 7:
-        return do_write(self, first, count);
-    default:
-        return do_read(self, first, count);
-    }
-}
-
-static void drop_handle(struct soaked *self)
-{
-    if (self->volume.handle != INVALID_HANDLE_VALUE)
-        CloseHandle(self->volume.handle);
-    self->volume.handle = INVALID_HANDLE_VALUE;
-}
-
-static void park(struct soaked *self)
-{
-    drop_handle(self);
-    InterlockedExchange(&self->parked, 1);
-    while (self->paused != 0 && stopping == 0)
-        Sleep(5);
-    InterlockedExchange(&self->parked, 0);
-}
-
-/* A request may fail when the image was closed by force meanwhile, and for no other reason. */
-static void use_volume(struct soaked *self, LONG generation)
-{
-    const DWORD error = do_one(self);
-
-    if (error != 0 && self->image->generation == generation)
-        Sleep(UNCERTAIN_LIMIT / 10); /* the closing may be seen before its announcement */
-    if (error != 0 && self->image->generation == generation)
-        complain(self, "a request failed", 0, error);
-}
-
-static DWORD WINAPI soak_volume(void *context)
-{
-    struct soaked *self = context;
-    LONG current = -1;
-
-    while (stopping == 0 && self->failure[0] == 0) {
-        const LONG generation = self->image->generation;
-
-        if (self->paused != 0) {
-            park(self);
-            continue;
-        }
-        if (generation % 2 != 0 || generation != current) {
-            drop_handle(self);
-            current = -1;
-        }
-        if (generation % 2 != 0) {
-            Sleep(5);
-            continue;
-        }
-        if (self->volume.handle == INVALID_HANDLE_VALUE) {
-            self->volume.handle = volume_handle(&self->volume, GENERIC_READ | GENERIC_WRITE);
-            current = generation;
-        }
-        if (self->volume.handle == INVALID_HANDLE_VALUE)
-            Sleep(20);
-        else
-            use_volume(self, generation);
-    }
-    drop_handle(self);
-    return 0;
-}
-
-static void run_or_fail(const wchar_t *format, const wchar_t *argument)
-{
-    struct outcome outcome;
-
-    run_control(&outcome, format, argument);
-    if (outcome.exit_code != 0)
-        test_fail(__FILE__, __LINE__, "%ls %ls ended with %lu: %s", format, argument,
-                  outcome.exit_code, outcome.err);
-}
-
-/* The threads keep the handles that they have made: here another one is used. */
-static void open_volumes(struct image *image)
-{
-    static struct volume opened;
-    wchar_t options[PATH_CHARS];
-
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        struct soaked *self = &soaked[i];
-
-        if (self->image != image)
-            continue;
-        options[0] = 0;
-        if (self->partition != 0)
-            _snwprintf(options, PATH_CHARS, L"--partition %u", self->partition);
-        else if (image->options[0] != 0)
-            _snwprintf(options, PATH_CHARS, L"--overlay \"%ls\"", test_path(L"over.qcow2"));
-        volume_open(&opened, test_path(image->name), options);
-        CloseHandle(opened.handle);
-        memcpy(self->volume.letter, opened.letter, sizeof opened.letter);
-    }
-}
-
-static void pause_image(struct image *image, LONG paused)
-{
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        if (soaked[i].image != image)
-            continue;
-        InterlockedExchange(&soaked[i].paused, paused);
-        for (int waited = 0; paused && !soaked[i].parked && waited < 1000; waited++)
-            Sleep(10);
-        CHECK(!paused || soaked[i].parked || soaked[i].failure[0] != 0);
-    }
-}
-
-static void close_softly(struct image *image)
-{
-    pause_image(image, 1);
-    run_or_fail(L"close \"%ls\"", test_path(image->name));
-    open_volumes(image);
-    pause_image(image, 0);
+    park(image);
+    soak_run(L"close \"%ls\"", soak_image_path(image));
+    if (soak_image_forgets(image))
+        restore_all(image);
+    soak_image_open(image);
+    set_phase(image, SOAK_RUNNING);
 }
 
 /* The threads go on meanwhile. What was acknowledged must be there afterwards. */
-static void close_by_force(struct image *image)
+static void close_by_force(struct soak_image *image)
 {
-    InterlockedIncrement(&image->generation);
-    run_or_fail(L"close \"%ls\" --force", test_path(image->name));
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        for (int waited = 0; soaked[i].image == image && waited < 500 &&
-                             *(HANDLE volatile *)&soaked[i].volume.handle != INVALID_HANDLE_VALUE;
-             waited++)
-            Sleep(10);
-    }
-    open_volumes(image);
-    InterlockedIncrement(&image->generation);
+    set_phase(image, SOAK_CLOSING);
+    soak_run(L"close \"%ls\" --force", soak_image_path(image));
+    wait_parked(image);
+    if (soak_image_forgets(image))
+        restore_all(image);
+    soak_image_open(image);
+    set_phase(image, SOAK_RUNNING);
 }
 
-static void enlarge(struct image *image)
+/* One partition goes; the other one must not notice. */
+static void close_one(struct soak_image *image)
 {
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        struct soaked *self = &soaked[i];
+    const unsigned index = (unsigned)test_random_below(&chance, image->volume_count);
+    const bool by_force = test_random_chance(&chance, 50);
+    struct soak_volume *volume = &image->volumes[index];
 
-        if (self->image != image || !image->whole ||
-            (ULONG)self->sectors + GROW_SECTORS > SECTORS_MAX)
-            continue;
-        run_or_fail(L"resize \"%ls\" +1M", test_path(image->name));
-        InterlockedExchangeAdd(&self->sectors, GROW_SECTORS);
-    }
+    soak_volume_set_phase(volume, by_force ? SOAK_CLOSING : SOAK_PARKED);
+    if (!by_force)
+        soak_volume_wait_parked(volume);
+    soak_run(L"close %ls %ls", volume->letter, by_force ? L"--force" : L"");
+    soak_volume_wait_parked(volume);
+    if (soak_image_forgets(image) && image->volume_count == 1)
+        soak_volume_restore(volume);
+    soak_image_open_volume(image, index);
+    soak_volume_set_phase(volume, SOAK_RUNNING);
 }
 
-static void make_read_only(struct image *image)
+/* Without force, what is in use stays open. */
+static void close_in_vain(struct soak_image *image)
 {
-    pause_image(image, 1);
-    run_or_fail(L"set \"%ls\" --read-only", test_path(image->name));
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        struct soaked *self = &soaked[i];
-
-        if (self->image != image)
-            continue;
-        self->volume.handle = volume_handle(&self->volume, GENERIC_READ | GENERIC_WRITE);
-        CHECK(self->volume.handle != INVALID_HANDLE_VALUE);
-        CHECK_EQUAL(transfer(self->volume.handle, true, 0, self->buffer, SECTOR_BYTES, NULL),
-                    ERROR_WRITE_PROTECT);
-        drop_handle(self);
-    }
-    run_or_fail(L"set \"%ls\" --read-write", test_path(image->name));
-    pause_image(image, 0);
-}
-
-static void disturb(uint32_t *seed)
-{
-    static void (*const ways[])(struct image * image) = {close_softly, close_by_force, enlarge,
-                                                         make_read_only};
-    struct image *image = &images[next_random(seed) % (sizeof images / sizeof images[0])];
     struct outcome outcome;
+    struct soak_volume *volume = any_volume(image);
+    const struct volume held = {
+        .letter = {volume->letter[0], volume->letter[1], volume->letter[2], volume->letter[3]}};
+    const HANDLE handle = volume_handle(&held, GENERIC_READ);
 
-    if (next_random(seed) % 6 == 0)
-        run_control(&outcome, L"list --json");
+    CHECK(handle != INVALID_HANDLE_VALUE);
+    run_control(&outcome, L"close \"%ls\" --wait 0", soak_image_path(image));
+    CloseHandle(handle);
+    CHECK_EQUAL(outcome.exit_code, 75);
+}
+
+static void enlarge(struct soak_image *image)
+{
+    struct soak_volume *volume = &image->volumes[0];
+    const uint64_t size_bytes = (uint64_t)volume->sectors * SOAK_SECTOR_BYTES + GROW_BYTES;
+
+    if (size_bytes > (uint64_t)SOAK_SECTORS_MAX * SOAK_SECTOR_BYTES)
+        return;
+    if (!image->layout->grows) {
+        if (image->layout->layer == SOAK_MEMORY || image->layout->layer == SOAK_RAM ||
+            image->layout->in_parts)
+            CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_RESIZE, &size_bytes, sizeof size_bytes),
+                        ERROR_NOT_SUPPORTED);
+        return;
+    }
+    if (test_random_chance(&chance, 50))
+        soak_run(L"resize \"%ls\" +1M", soak_image_path(image));
     else
-        ways[next_random(seed) % (sizeof ways / sizeof ways[0])](image);
+        CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_RESIZE, &size_bytes, sizeof size_bytes), 0);
+    InterlockedExchangeAdd(&volume->sectors, GROW_BYTES / SOAK_SECTOR_BYTES);
 }
 
-static void put_entry(unsigned char *table, unsigned index, uint32_t first, uint32_t count)
+static void protect_by_command(struct soak_image *image)
 {
-    unsigned char *entry = table + 446 + index * 16;
+    uint32_t zero = 0;
+    struct soak_volume *volume = any_volume(image);
 
-    entry[4] = 7;
-    memcpy(entry + 8, &first, 4);
-    memcpy(entry + 12, &count, 4);
+    soak_volume_set_phase(volume, SOAK_PARKED);
+    soak_volume_wait_parked(volume);
+    soak_run(L"set %ls --read-only", volume->letter);
+    soak_volume_check(volume);
+    CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_SET_READ_ONLY, &zero, sizeof zero), 0);
+    soak_run(L"set %ls --read-only", volume->letter);
+    soak_run(L"set %ls --read-write", volume->letter);
+    soak_volume_set_phase(volume, SOAK_RUNNING);
 }
 
-static void write_start(const wchar_t *path, const void *bytes, DWORD length)
+/* Under way: a write is refused, or it is done. */
+static void protect_some(HANDLE handle, unsigned char *bytes)
 {
-    HANDLE file = CreateFileW(path, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
-    DWORD done = 0;
+    const uint32_t off = 0, on = 1;
 
-    CHECK(file != INVALID_HANDLE_VALUE);
-    CHECK(WriteFile(file, bytes, length, &done, NULL) && done == length);
-    CloseHandle(file);
+    CHECK_EQUAL(control(handle, IOCTL_VIRTUALDISK_SET_READ_ONLY, &on, sizeof on, NULL, 0, NULL), 0);
+    CHECK_EQUAL(transfer(handle, true, 0, bytes, 4096, NULL), ERROR_WRITE_PROTECT);
+    Sleep((DWORD)test_random_below(&chance, 20));
+    CHECK_EQUAL(control(handle, IOCTL_VIRTUALDISK_SET_READ_ONLY, &off, sizeof off, NULL, 0, NULL),
+                0);
 }
 
-static void make_images(void)
+static void protect_live(struct soak_image *image)
 {
-    unsigned char table[SECTOR_BYTES] = {[510] = 0x55, [511] = 0xaa};
+    struct soak_volume *volume = any_volume(image);
+    const struct volume other = {
+        .letter = {volume->letter[0], volume->letter[1], volume->letter[2], volume->letter[3]}};
+    const HANDLE handle = volume_handle(&other, GENERIC_READ | GENERIC_WRITE);
+    unsigned char *bytes = make_buffer(4096);
 
-    DeleteFileW(test_path(L"over.qcow2"));
-    for (size_t i = 0; i < sizeof images / sizeof images[0]; i++)
-        DeleteFileW(test_path(images[i].name));
-    make_file(test_path(L"soak.img"), 16u << 20);
-    make_file(test_path(L"table.img"), 24u << 20);
-    put_entry(table, 0, 2048, 20480);
-    put_entry(table, 1, 22528, 20480);
-    write_start(test_path(L"table.img"), table, sizeof table);
-    {
-        struct outcome outcome;
+    CHECK(handle != INVALID_HANDLE_VALUE);
+    InterlockedIncrement(&volume->protections);
+    for (uint64_t left = 1 + test_random_below(&chance, REPEATS); left != 0; left--)
+        protect_some(handle, bytes);
+    InterlockedIncrement(&volume->protections);
+    CloseHandle(handle);
+    VirtualFree(bytes, 0, MEM_RELEASE);
+}
 
-        run_control(&outcome, L"convert \"%ls\" \"%ls\"", test_path(L"table.img"),
-                    test_path(L"soak.vhdx"));
-        CHECK_EQUAL(outcome.exit_code, 0);
+/* Often, so that it meets requests at every stage. */
+static void reconnect(struct soak_image *image)
+{
+    const struct soak_volume *volume = any_volume(image);
+    const DWORD expected = soak_image_forgets(image) ? ERROR_NOT_SUPPORTED : 0;
+
+    for (uint64_t left = 1 + test_random_below(&chance, REPEATS); left != 0; left--)
+        CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_RECONNECT, NULL, 0), expected);
+}
+
+/* While the volumes are used: what was written meanwhile is in the image or not. */
+static void commit_live(struct soak_image *image)
+{
+    const bool can = image->layout->layer == SOAK_MEMORY;
+
+    if (can) {
+        park(image);
+        save_all(image);
+        set_phase(image, SOAK_RUNNING);
     }
-    run_or_fail(L"create \"%ls\" 16M", test_path(L"soak.qcow2"));
-    run_or_fail(L"create \"%ls\" 16M", test_path(L"soak.vhd"));
+    for (uint64_t left = 1 + test_random_below(&chance, REPEATS); left != 0; left--)
+        CHECK_EQUAL(ask(any_volume(image), IOCTL_VIRTUALDISK_COMMIT, NULL, 0),
+                    can ? 0 : ERROR_NOT_SUPPORTED);
+    if (!can)
+        return;
+    park(image);
+    for (unsigned i = 0; i < image->volume_count; i++)
+        soak_volume_save_since(&image->volumes[i]);
+    set_phase(image, SOAK_RUNNING);
 }
 
-static void start_volumes(uint32_t seed)
+/* The end of an overlay, one way or the other. */
+static void end_overlay(struct soak_image *image)
 {
-    static const struct {
-        unsigned image;
-        unsigned partition;
-        LONG sectors;
-    } places[VOLUMES] = {{0, 0, 32768}, {1, 1, 20480}, {1, 2, 20480}, {2, 0, 32768}, {3, 0, 32768}};
+    const bool keep = test_random_chance(&chance, 50);
 
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        struct soaked *self = &soaked[i];
-
-        *self = (struct soaked){.image = &images[places[i].image],
-                                .partition = places[i].partition,
-                                .sectors = places[i].sectors,
-                                .seed = seed * 977 + i * 31 + 1,
-                                .volume.handle = INVALID_HANDLE_VALUE};
-        self->expected = calloc(SECTORS_MAX, sizeof *self->expected);
-        self->buffer = make_buffer(TRANSFER_BYTES);
-        CHECK(self->expected != NULL);
-    }
-    for (size_t i = 0; i < sizeof images / sizeof images[0]; i++)
-        open_volumes(&images[i]);
-    stopping = 0;
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        soaked[i].thread = CreateThread(NULL, 0, soak_volume, &soaked[i], 0, NULL);
-        CHECK(soaked[i].thread != NULL);
-    }
+    if (image->layout->layer != SOAK_OVERLAY && image->layout->layer != SOAK_MEMORY)
+        return;
+    park(image);
+    soak_run(L"close \"%ls\" %ls", soak_image_path(image), keep ? L"--commit" : L"--discard");
+    if (keep)
+        save_all(image);
+    else
+        restore_all(image);
+    soak_image_open(image);
+    set_phase(image, SOAK_RUNNING);
 }
 
-static bool any_failure(void)
+static void look(struct soak_image *image)
 {
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        if (soaked[i].failure[0] != 0)
-            return true;
-    }
-    return false;
+    static const wchar_t *const commands[] = {L"flush %ls", L"stats %ls", L"stats %ls --json",
+                                              L"list", L"list --json"};
+    const size_t index = test_random_below(&chance, sizeof commands / sizeof commands[0]);
+
+    soak_run(commands[index], any_volume(image)->letter);
 }
 
-static void stop_volumes(void)
+static void check_again(struct soak_image *image)
 {
-    InterlockedExchange(&stopping, 1);
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        CHECK_EQUAL(WaitForSingleObject(soaked[i].thread, 30000), WAIT_OBJECT_0);
-        CloseHandle(soaked[i].thread);
+    park(image);
+    for (unsigned i = 0; i < image->volume_count; i++)
+        soak_volume_check(&image->volumes[i]);
+    set_phase(image, SOAK_RUNNING);
+}
+
+static const struct {
+    const char *name;
+    disturbance *run;
+    unsigned weight;
+} ways[] = {
+    {"close softly", close_softly, 2},
+    {"close by force", close_by_force, 4},
+    {"close one", close_one, 3},
+    {"close in vain", close_in_vain, 1},
+    {"enlarge", enlarge, 3},
+    {"protect by command", protect_by_command, 1},
+    {"protect live", protect_live, 3},
+    {"reconnect", reconnect, 3},
+    {"commit live", commit_live, 2},
+    {"end overlay", end_overlay, 3},
+    {"look", look, 2},
+    {"check", check_again, 1},
+};
+
+/* What it does is told as it goes: the last line names what did not come back. */
+static void disturb(void)
+{
+    struct soak_image *image = &images[test_random_below(&chance, SOAK_IMAGES)];
+    unsigned total = 0, index = 0, number;
+
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        total += ways[i].weight;
+    number = (unsigned)test_random_below(&chance, total);
+    while (number >= ways[index].weight)
+        number -= ways[index++].weight;
+    printf("    %u: %s, %ls\n", ++disturbances, ways[index].name, image->layout->file);
+    fflush(stdout);
+    ways[index].run(image);
+}
+
+static void check_failures(void)
+{
+    for (unsigned i = 0; i < SOAK_IMAGES; i++) {
+        for (unsigned v = 0; v < images[i].volume_count; v++) {
+            if (images[i].volumes[v].failed)
+                test_fail(__FILE__, __LINE__, "after %u disturbances: %s", disturbances,
+                          images[i].volumes[v].failure);
+        }
     }
 }
 
-/* All sectors once more, through images that were closed and opened again. */
+static void report(void)
+{
+    uint64_t done[SOAK_KINDS] = {0}, operations = 0, refused = 0;
+
+    for (unsigned i = 0; i < SOAK_IMAGES; i++) {
+        for (unsigned v = 0; v < images[i].volume_count; v++) {
+            const struct soak_volume *volume = &images[i].volumes[v];
+
+            for (unsigned kind = 0; kind < SOAK_KINDS; kind++)
+                done[kind] += volume->done[kind];
+            operations += volume->operations;
+            refused += volume->refused;
+        }
+    }
+    printf("    %llu requests: %llu reads, %llu writes, %llu trims, %llu flushes, %llu refused as "
+           "announced; %u disturbances\n",
+           (unsigned long long)operations, (unsigned long long)done[SOAK_READ],
+           (unsigned long long)done[SOAK_WRITE], (unsigned long long)done[SOAK_TRIM],
+           (unsigned long long)done[SOAK_FLUSH], (unsigned long long)refused, disturbances);
+}
+
+/* All sectors once more, through the driver and without it. */
 static void check_everything(void)
 {
-    const uint32_t most = TRANSFER_BYTES / SECTOR_BYTES;
+    for (unsigned i = 0; i < SOAK_IMAGES; i++) {
+        struct soak_image *image = &images[i];
 
-    for (size_t i = 0; i < sizeof images / sizeof images[0]; i++) {
-        run_or_fail(L"close \"%ls\"", test_path(images[i].name));
-        open_volumes(&images[i]);
+        for (unsigned v = 0; v < image->volume_count; v++) {
+            soak_volume_stop(&image->volumes[v]);
+            soak_volume_check(&image->volumes[v]);
+        }
+        soak_run(L"close \"%ls\"", soak_image_path(image));
+        soak_image_verify(image);
     }
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        struct soaked *self = &soaked[i];
-
-        self->volume.handle = volume_handle(&self->volume, GENERIC_READ);
-        CHECK(self->volume.handle != INVALID_HANDLE_VALUE);
-        for (uint32_t first = 0; first < (uint32_t)self->sectors; first += most)
-            CHECK_EQUAL(do_read(self, first, min(most, (uint32_t)self->sectors - first)), 0);
-        drop_handle(self);
-    }
-}
-
-static void finish_images(void)
-{
-    struct outcome outcome;
-
-    for (size_t i = 0; i < sizeof images / sizeof images[0]; i++) {
-        run_or_fail(L"close \"%ls\"", test_path(images[i].name));
-        if (strcmp(images[i].format, "raw") == 0)
-            continue;
-        run_control(&outcome, L"check \"%ls\"", test_path(images[i].name));
-        if (outcome.exit_code != 0 && outcome.exit_code != 3)
-            test_fail(__FILE__, __LINE__, "check of %ls: %s%s", images[i].name, outcome.out,
-                      outcome.err);
-    }
-    run_control(&outcome, L"check \"%ls\"", test_path(L"over.qcow2"));
-    CHECK(outcome.exit_code == 0 || outcome.exit_code == 3);
 }
 
 static uint32_t number_from_environment(const char *name, uint32_t otherwise)
@@ -474,36 +348,40 @@ static uint32_t number_from_environment(const char *name, uint32_t otherwise)
     return text == NULL ? otherwise : (uint32_t)strtoul(text, NULL, 10);
 }
 
+/* One after the other, so that a long soak sees many layouts. */
+static void run_round(uint32_t seed, uint32_t seconds)
+{
+    const DWORD start = GetTickCount();
+
+    printf("    SOAK_SEED=%u SOAK_SECONDS=%u\n", seed, seconds);
+    disturbances = 0;
+    test_random_seed(&chance, test_random_mix(seed, 1000));
+    for (unsigned i = 0; i < SOAK_IMAGES; i++)
+        soak_image_make(&images[i], i, seed);
+    for (unsigned i = 0; i < SOAK_IMAGES; i++) {
+        soak_image_open(&images[i]);
+        for (unsigned v = 0; v < images[i].volume_count; v++)
+            soak_volume_start(&images[i].volumes[v]);
+    }
+    while (GetTickCount() - start < seconds * 1000) {
+        disturb();
+        check_failures();
+        Sleep((DWORD)test_random_below(&chance, 500));
+    }
+    check_everything();
+    check_failures();
+    report();
+    for (unsigned i = 0; i < SOAK_IMAGES; i++)
+        soak_image_release(&images[i]);
+}
+
 static void test_soak(void)
 {
-    const uint32_t seconds = number_from_environment("SOAK_SECONDS", 60);
-    const uint32_t first_seed = number_from_environment("SOAK_SEED", 1);
-    const DWORD start = GetTickCount();
-    uint32_t seed = first_seed * 2654435761u + 1;
-    uint32_t disturbances = 0, operations = 0;
+    const uint32_t seconds = number_from_environment("SOAK_SECONDS", ROUND_SECONDS);
+    uint32_t seed = number_from_environment("SOAK_SEED", 1);
 
-    printf("    SOAK_SEED=%u SOAK_SECONDS=%u\n", first_seed, seconds);
-    make_images();
-    start_volumes(first_seed);
-    while (GetTickCount() - start < seconds * 1000 && !any_failure()) {
-        disturb(&seed);
-        disturbances++;
-        Sleep(next_random(&seed) % 1000);
-    }
-    stop_volumes();
-    if (!any_failure())
-        check_everything();
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        if (soaked[i].failure[0] != 0)
-            test_fail(__FILE__, __LINE__, "%s", soaked[i].failure);
-        operations += soaked[i].operations;
-    }
-    finish_images();
-    printf("    %u operations, %u disturbances\n", operations, disturbances);
-    for (unsigned i = 0; i < VOLUMES; i++) {
-        free(soaked[i].expected);
-        VirtualFree(soaked[i].buffer, 0, MEM_RELEASE);
-    }
+    for (uint32_t done = 0; done < seconds; done += ROUND_SECONDS)
+        run_round(seed++, min(seconds - done, ROUND_SECONDS));
 }
 
 const struct test_case soak_cases[] = {
