@@ -10,7 +10,8 @@ export SOAK_SECONDS SOAK_SEED
 
 trap '"$root/wine/session" stop' EXIT
 "$root/wine/session" start
+control=$(printf 'Z:%s' "$windows/VirtualDiskControl.exe" | tr / '\\')
+work=$(printf 'Z:%s' "$windows/tests/driver/work" | tr / '\\')
 "$root/wine/session" run -t $((SOAK_SECONDS * 2 + 300)) "$windows/tests/driver/driver_tests.exe" \
-    "$(printf 'Z:%s' "$windows/VirtualDiskControl.exe" | tr / '\\')" \
-    "$(printf 'Z:%s' "$windows/tests/driver/work" | tr / '\\')" soak
-"$root/tests/driver/check_unload.sh"
+    "$control" "$work" soak
+"$root/tests/driver/check_unload.sh" "$control" "$work"
