@@ -6,16 +6,6 @@
 #define UNIT_BYTES_MIN 4096u
 #define UNIT_BYTES_MAX 65536u
 
-bool vdisk_is_zero(const void *bytes, size_t length_bytes)
-{
-    static const unsigned char zeros[16];
-    const unsigned char *start = bytes;
-    if (length_bytes < sizeof(zeros))
-        return memcmp(start, zeros, length_bytes) == 0;
-    return memcmp(start, zeros, sizeof(zeros)) == 0 &&
-           memcmp(start, start + sizeof(zeros), length_bytes - sizeof(zeros)) == 0;
-}
-
 enum vdisk_status vdisk_read_beyond(struct vdisk_disk *disk, uint64_t offset_bytes, void *buffer,
                                     size_t length_bytes, struct vdisk_error *error)
 {

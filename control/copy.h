@@ -35,6 +35,4 @@ enum vdisk_status vdisk_copy_all(struct vdisk_copy *copy, struct vdisk_error *er
 enum vdisk_status vdisk_read_beyond(struct vdisk_disk *disk, uint64_t offset_bytes, void *buffer,
                                     size_t length_bytes, struct vdisk_error *error);
 
-bool vdisk_is_zero(const void *bytes, size_t length_bytes);
-
 #endif

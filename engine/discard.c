@@ -150,14 +150,6 @@ enum vdisk_status vdisk_discard(struct vdisk_image *image, uint64_t offset_bytes
     return status;
 }
 
-static bool is_zero(const unsigned char *bytes, size_t length)
-{
-    static const unsigned char zeros[16];
-
-    return memcmp(bytes, zeros, sizeof zeros) == 0 &&
-           memcmp(bytes, bytes + sizeof zeros, length - sizeof zeros) == 0;
-}
-
 /* How far zeros reach, or what is none: in pieces that begin at multiples of their size. */
 static size_t find_run(uint64_t offset_bytes, const unsigned char *buffer, size_t length_bytes,
                        size_t piece_bytes, bool *zero)
@@ -167,7 +159,7 @@ static size_t find_run(uint64_t offset_bytes, const unsigned char *buffer, size_
     while (run < length_bytes) {
         const size_t rest = piece_bytes - (size_t)((offset_bytes + run) % piece_bytes);
         const size_t piece = vdisk_min_size(rest, length_bytes - run);
-        const bool piece_is_zero = is_zero(buffer + run, piece);
+        const bool piece_is_zero = vdisk_is_zero(buffer + run, piece);
 
         if (run == 0)
             *zero = piece_is_zero;

@@ -118,3 +118,14 @@ enum vdisk_status vdisk_disk_close(struct vdisk_disk *disk, struct vdisk_error *
 {
     return disk == NULL ? VDISK_OK : disk->ops->close(disk, error);
 }
+
+bool vdisk_is_zero(const void *bytes, size_t length_bytes)
+{
+    static const unsigned char zeros[16];
+    const unsigned char *start = bytes;
+
+    if (length_bytes < sizeof zeros)
+        return memcmp(start, zeros, length_bytes) == 0;
+    return memcmp(start, zeros, sizeof zeros) == 0 &&
+           memcmp(start, start + sizeof zeros, length_bytes - sizeof zeros) == 0;
+}

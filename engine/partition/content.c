@@ -97,16 +97,11 @@ static enum vdisk_status find_boot_sector(struct recognizer *recognizer)
     }
 }
 
-static bool is_zero(const unsigned char *bytes, size_t count)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, count - 1) == 0;
-}
-
 static enum vdisk_status find_emptiness(struct recognizer *recognizer)
 {
     const uint64_t end = vdisk_min_u64(EMPTY_BYTES, recognizer->disk->size_bytes);
     uint64_t offset = RECOGNIZER_HEAD_BYTES;
-    bool empty = is_zero(recognizer->head, RECOGNIZER_HEAD_BYTES);
+    bool empty = vdisk_is_zero(recognizer->head, RECOGNIZER_HEAD_BYTES);
 
     while (empty && offset < end) {
         const size_t length = (size_t)vdisk_min_u64(end - offset, RECOGNIZER_PIECE_BYTES);
@@ -114,7 +109,7 @@ static enum vdisk_status find_emptiness(struct recognizer *recognizer)
 
         if (status != VDISK_OK)
             return status;
-        empty = is_zero(recognizer->piece, RECOGNIZER_PIECE_BYTES);
+        empty = vdisk_is_zero(recognizer->piece, RECOGNIZER_PIECE_BYTES);
         offset += length;
     }
     recognizer->content->empty = empty;

@@ -101,4 +101,7 @@ enum vdisk_status vdisk_disk_map(struct vdisk_disk *disk, uint64_t offset_bytes,
 /* NULL is allowed and succeeds. */
 enum vdisk_status vdisk_disk_close(struct vdisk_disk *disk, struct vdisk_error *error);
 
+/* Are all bytes zeros? Also of none. Any IRQL at which the bytes may be touched. */
+bool vdisk_is_zero(const void *bytes, size_t length_bytes);
+
 #endif

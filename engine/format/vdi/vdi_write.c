@@ -95,11 +95,6 @@ static void take_slot(struct vdi_state *state, uint32_t slot)
     state->header_pending = true;
 }
 
-static bool is_all_zero(const unsigned char *bytes, size_t length)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
-}
-
 /* The parent's part of a new block, as far as it is not zeros anyway. */
 static enum vdisk_status copy_below(struct vdisk_image *image, uint64_t target_offset,
                                     uint64_t offset_bytes, uint64_t length_bytes,
@@ -112,7 +107,7 @@ static enum vdisk_status copy_below(struct vdisk_image *image, uint64_t target_o
         const size_t piece = (size_t)vdisk_min_u64(length_bytes, VDI_COPY_BYTES);
 
         status = vdisk_image_read_below(image, offset_bytes, state->copy, piece, error);
-        if (status == VDISK_OK && !is_all_zero(state->copy, piece))
+        if (status == VDISK_OK && !vdisk_is_zero(state->copy, piece))
             status = vdisk_file_write(image->file, target_offset, state->copy, piece, error);
         target_offset += piece;
         offset_bytes += piece;

@@ -153,11 +153,6 @@ static enum vdisk_status append(struct vmdk_extent *extent, const void *bytes, s
     return VDISK_OK;
 }
 
-static bool all_zero(const unsigned char *bytes, size_t length)
-{
-    return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
-}
-
 static enum vdisk_status append_pending(struct vmdk_extent *extent, struct vdisk_error *error)
 {
     struct vmdk_stream *stream = extent->stream;
@@ -192,7 +187,7 @@ enum vdisk_status vmdk_stream_seal(struct vmdk_extent *extent, struct vdisk_erro
 
     if (stream->pending_grain == NO_GRAIN)
         return VDISK_OK;
-    if (!all_zero(stream->pending, (size_t)vmdk_grain_bytes(extent)))
+    if (!vdisk_is_zero(stream->pending, (size_t)vmdk_grain_bytes(extent)))
         status = append_pending(extent, error);
     if (status != VDISK_OK)
         return status;
