@@ -167,11 +167,6 @@ static enum vdisk_status fill_chunk(struct memory *memory, uint64_t chunk, bool 
     return status;
 }
 
-static bool is_all_zero(const unsigned char *bytes, size_t length)
-{
-    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0);
-}
-
 static enum vdisk_status read_piece(struct memory *memory, uint64_t offset_bytes,
                                     unsigned char *buffer, size_t *length_bytes,
                                     struct vdisk_error *error)
@@ -228,7 +223,7 @@ static enum vdisk_status write_locked(struct memory *memory, uint64_t offset_byt
         memcpy((unsigned char *)entry + within, buffer, length_bytes);
         return VDISK_OK;
     }
-    if (!from_next && is_all_zero(buffer, length_bytes))
+    if (!from_next && vdisk_is_zero(buffer, length_bytes))
         return VDISK_OK;
     status = make_entry(memory, chunk, CHUNK_BYTES, &place, error);
     if (status == VDISK_OK)
@@ -511,14 +506,14 @@ uint64_t vdisk_memory_used(struct vdisk_disk *disk)
     return atomic_load_explicit(&memory_of(disk)->used_bytes, memory_order_relaxed);
 }
 
-/* What one entry says of a stretch; nothing where next says it. */
-static enum vdisk_status commit_some(struct memory *memory, uint64_t chunk, uint64_t count,
+/* What one entry says of *run_chunks; nothing where next says it. */
+static enum vdisk_status commit_some(struct memory *memory, uint64_t chunk, uint64_t *run_chunks,
                                      struct vdisk_disk *target, struct vdisk_error *error)
 {
+    const uintptr_t entry = find_chunk(memory, chunk, run_chunks);
     const uint64_t offset = chunk * CHUNK_BYTES;
-    const uint64_t length = vdisk_min_u64(count * CHUNK_BYTES, memory->disk.size_bytes - offset);
-    uint64_t run;
-    const uintptr_t entry = find_chunk(memory, chunk, &run);
+    const uint64_t length =
+        vdisk_min_u64(*run_chunks * CHUNK_BYTES, memory->disk.size_bytes - offset);
 
     if (is_pointer(entry))
         return vdisk_disk_write(target, offset, (const void *)entry, (size_t)length, error);
@@ -535,9 +530,7 @@ enum vdisk_status vdisk_memory_commit(struct vdisk_disk *disk, struct vdisk_disk
     while (chunk < memory->chunk_count && status == VDISK_OK) {
         uint64_t run;
 
-        (void)find_chunk(memory, chunk, &run);
-        run = vdisk_min_u64(run, memory->chunk_count - chunk);
-        status = commit_some(memory, chunk, run, target, error);
+        status = commit_some(memory, chunk, &run, target, error);
         chunk += run;
     }
     return status == VDISK_OK ? vdisk_disk_flush(target, error) : status;
