@@ -3,7 +3,6 @@
 #include "command.h"
 #include "output.h"
 #include "selection.h"
-#include "terminal.h"
 #include "volume_lock.h"
 
 static enum vdisk_exit fail_change(const struct vdisk_device *device)
@@ -19,12 +18,9 @@ static enum vdisk_exit fail_change(const struct vdisk_device *device)
 static enum vdisk_exit change(const struct vdisk_device *device, uint32_t read_only)
 {
     struct vdisk_volume_lock lock;
-    enum vdisk_exit code = vdisk_volume_lock_take(
-        device, vdisk_terminal_milliseconds() + VDISK_LOCK_WAIT_MILLI, &lock);
+    enum vdisk_exit code = vdisk_volume_lock_take_soon(device, &lock);
     if (code == VDISK_EXIT_OK)
         code = vdisk_volume_lock_dismount(&lock);
-    else if (code == VDISK_EXIT_BUSY)
-        vdisk_volume_lock_print_holders(&lock);
     if (code == VDISK_EXIT_OK && !vdisk_device_control(device, IOCTL_VIRTUALDISK_SET_READ_ONLY,
                                                        &read_only, sizeof(read_only), NULL, 0))
         code = fail_change(device);

@@ -6,7 +6,6 @@
 #include "letter.h"
 #include "output.h"
 #include "size.h"
-#include "terminal.h"
 #include "volume_lock.h"
 #include "volume_windows.h"
 #include "wide_win32.h"
@@ -300,12 +299,9 @@ enum vdisk_exit vdisk_device_unplug(struct vdisk_device *device, bool by_force)
 static enum vdisk_exit dismount(const struct vdisk_device *device)
 {
     struct vdisk_volume_lock lock;
-    enum vdisk_exit code = vdisk_volume_lock_take(
-        device, vdisk_terminal_milliseconds() + VDISK_LOCK_WAIT_MILLI, &lock);
+    enum vdisk_exit code = vdisk_volume_lock_take_soon(device, &lock);
     if (code == VDISK_EXIT_OK)
         code = vdisk_volume_lock_dismount(&lock);
-    else if (code == VDISK_EXIT_BUSY)
-        vdisk_volume_lock_print_holders(&lock);
     vdisk_volume_lock_release(&lock);
     return code;
 }

@@ -2,7 +2,6 @@
 
 #include "output.h"
 #include "system_library.h"
-#include "terminal.h"
 #include "volume_disk.h"
 #include "volume_lock.h"
 #include "wide_win32.h"
@@ -116,10 +115,7 @@ static enum vdisk_exit format_locked(const struct vdisk_device *device, const ch
                                      const char *label)
 {
     struct vdisk_volume_lock lock;
-    enum vdisk_exit code = vdisk_volume_lock_take(
-        device, vdisk_terminal_milliseconds() + VDISK_LOCK_WAIT_MILLI, &lock);
-    if (code == VDISK_EXIT_BUSY)
-        vdisk_volume_lock_print_holders(&lock);
+    enum vdisk_exit code = vdisk_volume_lock_take_soon(device, &lock);
     if (code == VDISK_EXIT_OK)
         code = format_through_driver(device, kind, label);
     if (code == VDISK_EXIT_OK)

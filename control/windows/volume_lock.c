@@ -101,6 +101,16 @@ void vdisk_volume_lock_print_holders(const struct vdisk_volume_lock *lock)
     vdisk_free(holders);
 }
 
+enum vdisk_exit vdisk_volume_lock_take_soon(const struct vdisk_device *device,
+                                            struct vdisk_volume_lock *lock)
+{
+    enum vdisk_exit code =
+        vdisk_volume_lock_take(device, vdisk_terminal_milliseconds() + VDISK_LOCK_WAIT_MILLI, lock);
+    if (code == VDISK_EXIT_BUSY)
+        vdisk_volume_lock_print_holders(lock);
+    return code;
+}
+
 enum vdisk_exit vdisk_volume_lock_dismount(const struct vdisk_volume_lock *lock)
 {
     bool flush = !is_read_only(lock->device);

@@ -25,6 +25,10 @@ struct vdisk_volume_lock {
 enum vdisk_exit vdisk_volume_lock_take(const struct vdisk_device *device, uint64_t deadline_milli,
                                        struct vdisk_volume_lock *lock);
 
+/* The same for VDISK_LOCK_WAIT_MILLI; says also who has the volume in use. */
+enum vdisk_exit vdisk_volume_lock_take_soon(const struct vdisk_device *device,
+                                            struct vdisk_volume_lock *lock);
+
 /* Says that the volume is in use, and by whom. */
 void vdisk_volume_lock_print_holders(const struct vdisk_volume_lock *lock);
 
