@@ -283,7 +283,7 @@ VOID VdMediumLeaveAlone(VD_MEDIUM *Medium)
     vdisk_mutex_unlock(&MediaLock);
 }
 
-static NTSTATUS Grow(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_error *Error)
+NTSTATUS VdMediumResize(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_error *Error)
 {
     VD_MEDIUM *Medium = Device->Medium;
 
@@ -297,16 +297,6 @@ static NTSTATUS Grow(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_error 
         return vdisk_error_to_ntstatus(Error);
     VdStateSetSize(Device, Medium->Disk->size_bytes);
     return STATUS_SUCCESS;
-}
-
-NTSTATUS VdMediumResize(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_error *Error)
-{
-    NTSTATUS Status;
-
-    VdMediumEnterAlone(Device->Medium);
-    Status = Grow(Device, SizeBytes, Error);
-    VdMediumLeaveAlone(Device->Medium);
-    return Status;
 }
 
 static VOID CloseWindows(VD_MEDIUM *Medium)
@@ -340,7 +330,7 @@ static enum vdisk_status OpenAll(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct 
  * The old image is closed first: it may still hold the file. What it could not write is lost, as
  * the failures of its requests have told.
  */
-static NTSTATUS Exchange(VD_DEVICE *Device, struct vdisk_error *Error)
+NTSTATUS VdMediumReconnect(VD_DEVICE *Device, struct vdisk_error *Error)
 {
     VD_MEDIUM *Medium = Device->Medium;
 
@@ -353,16 +343,6 @@ static NTSTATUS Exchange(VD_DEVICE *Device, struct vdisk_error *Error)
     CloseWindows(Medium);
     CloseDisk(Medium, Device);
     return vdisk_error_to_ntstatus(Error);
-}
-
-NTSTATUS VdMediumReconnect(VD_DEVICE *Device, struct vdisk_error *Error)
-{
-    NTSTATUS Status;
-
-    VdMediumEnterAlone(Device->Medium);
-    Status = Exchange(Device, Error);
-    VdMediumLeaveAlone(Device->Medium);
-    return Status;
 }
 
 /* The image under an overlay in memory, opened once more; NULL when that fails. */
@@ -419,15 +399,13 @@ static enum vdisk_status Commit(VD_DEVICE *Device, struct vdisk_error *Error)
 NTSTATUS VdMediumCommit(VD_DEVICE *Device, struct vdisk_error *Error)
 {
     const ULONG InMemory = VIRTUALDISK_FLAG_MEMORY | VIRTUALDISK_FLAG_RAM;
-    VD_MEDIUM *Medium = Device->Medium;
-    enum vdisk_status Status = VDISK_OK;
+    const VD_MEDIUM *Medium = Device->Medium;
+    enum vdisk_status Status;
 
-    VdMediumEnterAlone(Medium);
     if ((Medium->Parameters->Flags & InMemory) != VIRTUALDISK_FLAG_MEMORY)
         Status = vdisk_fail(Error, VDISK_UNSUPPORTED, NULL, NULL, VDISK_NO_OFFSET,
                             "there is no overlay in memory");
     else
         Status = Commit(Device, Error);
-    VdMediumLeaveAlone(Medium);
     return Status == VDISK_OK ? STATUS_SUCCESS : vdisk_error_to_ntstatus(Error);
 }

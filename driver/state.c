@@ -73,7 +73,6 @@ NTSTATUS VdStateSetReadOnly(VD_DEVICE *Device, BOOLEAN ReadOnly)
     NTSTATUS Status = STATUS_SUCCESS;
     KIRQL OldIrql;
 
-    VdMediumEnterAlone(Device->Medium);
     if (Device->Disk == NULL)
         Status = STATUS_DEVICE_NOT_CONNECTED;
     else if (!ReadOnly && Device->Disk->read_only)
@@ -84,6 +83,5 @@ NTSTATUS VdStateSetReadOnly(VD_DEVICE *Device, BOOLEAN ReadOnly)
         KeReleaseSpinLock(&Device->VolumeLock, OldIrql);
         ShowReadOnly(Device);
     }
-    VdMediumLeaveAlone(Device->Medium);
     return Status;
 }

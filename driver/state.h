@@ -12,7 +12,8 @@ _IRQL_requires_max_(PASSIVE_LEVEL) VOID
 _IRQL_requires_max_(DISPATCH_LEVEL) VOID
     VdStateSetSize(_Inout_ VD_DEVICE *Device, _In_ ULONGLONG SizeBytes);
 
-/* By a worker. STATUS_MEDIA_WRITE_PROTECTED where the disk itself cannot be written. */
+/* By a worker that is alone. STATUS_MEDIA_WRITE_PROTECTED where the disk itself cannot be written.
+ */
 _IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS
     VdStateSetReadOnly(_Inout_ VD_DEVICE *Device, _In_ BOOLEAN ReadOnly);
 

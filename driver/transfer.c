@@ -194,7 +194,8 @@ static NTSTATUS ServeFlushRequest(VD_DEVICE *Device, WDFREQUEST Request, struct 
     return ServeFlush(Device, Error);
 }
 
-/* Device control requests for the workers. Those that need to be alone close the barrier. */
+/* Device control requests for the workers. Those that need to be alone find no transfer under way.
+ */
 typedef struct _VD_CONTROL {
     ULONG Code;
     BOOLEAN Alone;
@@ -238,15 +239,20 @@ typedef struct _VD_OUTCOME {
 static VOID ServeControl(VD_WORKER *Worker, WDFREQUEST Request, ULONG Code, VD_OUTCOME *Outcome)
 {
     const VD_CONTROL *Control = FindControl(Code);
+    VD_MEDIUM *Medium = Worker->Device->Medium;
 
     Outcome->Kind = Control->Kind;
-    if (!Control->Alone)
-        VdBarrierEnter(&Worker->Device->Medium->Barrier);
+    if (Control->Alone)
+        VdMediumEnterAlone(Medium);
+    else
+        VdBarrierEnter(&Medium->Barrier);
     Outcome->Status = !Control->Alone && Worker->Device->Disk == NULL
                           ? STATUS_DEVICE_NOT_CONNECTED
                           : Control->Serve(Worker->Device, Request, &Worker->Error);
-    if (!Control->Alone)
-        VdBarrierLeave(&Worker->Device->Medium->Barrier);
+    if (Control->Alone)
+        VdMediumLeaveAlone(Medium);
+    else
+        VdBarrierLeave(&Medium->Barrier);
 }
 
 static VOID ServeTransfer(VD_WORKER *Worker, WDFREQUEST Request,
