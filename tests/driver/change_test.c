@@ -1,5 +1,5 @@
 /* What changes while a volume is open: its size, and whether it may be written. */
-#include "tests/driver/harness.h"
+#include "tests/driver/lane.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,47 +8,7 @@
 #define MIB          (1024u * 1024)
 #define DISK_BYTES   (8u * MIB)
 #define THREAD_COUNT 4
-#define LANE_BYTES   (DISK_BYTES / THREAD_COUNT)
 #define STEP_COUNT   4 /* of growing, by 8 MiB each */
-
-struct lane {
-    HANDLE handle;
-    unsigned char *model; /* of the whole old disk */
-    uint32_t number;
-    volatile LONG *stop;
-    uint32_t done_count;
-    char failure[200];
-};
-
-/* Random transfers in a part of the disk, until it is told to stop. */
-static DWORD WINAPI work_lane(void *context)
-{
-    struct lane *lane = context;
-    unsigned char *buffer = VirtualAlloc(NULL, 65536, MEM_COMMIT, PAGE_READWRITE);
-    uint32_t seed = lane->number + 301;
-
-    while (*lane->stop == 0 && lane->failure[0] == 0) {
-        const uint32_t length = 512u << (next_random(&seed) % 8);
-        const uint32_t slots = (LANE_BYTES - length) / 512 + 1;
-        const uint32_t offset = lane->number * LANE_BYTES + next_random(&seed) % slots * 512;
-        const bool write = next_random(&seed) % 2 == 0;
-        DWORD done = 0, error;
-
-        if (write)
-            fill_random(buffer, length, &seed);
-        error = transfer(lane->handle, write, offset, buffer, length, &done);
-        if (error != 0 || done != length)
-            snprintf(lane->failure, sizeof lane->failure, "error %lu, %lu of %u bytes at 0x%x",
-                     error, done, length, offset);
-        else if (write)
-            memcpy(lane->model + offset, buffer, length);
-        else if (memcmp(lane->model + offset, buffer, length) != 0)
-            snprintf(lane->failure, sizeof lane->failure, "wrong data at 0x%x", offset);
-        lane->done_count++;
-    }
-    VirtualFree(buffer, 0, MEM_RELEASE);
-    return 0;
-}
 
 static uint64_t volume_bytes(HANDLE handle)
 {
@@ -116,9 +76,7 @@ static void resize_under_load(const wchar_t *format)
 {
     struct volume volume;
     struct outcome outcome;
-    struct lane lanes[THREAD_COUNT];
-    HANDLE threads[THREAD_COUNT];
-    volatile LONG stop = 0;
+    struct lanes lanes = {.lane_bytes = DISK_BYTES / THREAD_COUNT, .length_count = 8, .seed = 301};
     unsigned char *model = make_buffer(DISK_BYTES);
     wchar_t name[32];
 
@@ -127,20 +85,11 @@ static void resize_under_load(const wchar_t *format)
     run_control(&outcome, L"create \"%ls\" 8M --format %ls", test_path(name), format);
     CHECK_EQUAL(outcome.exit_code, 0);
     volume_open(&volume, test_path(name), L"");
-    for (uint32_t i = 0; i < THREAD_COUNT; i++) {
-        lanes[i] = (struct lane){volume.handle, model, i, &stop, 0, ""};
-        threads[i] = CreateThread(NULL, 0, work_lane, &lanes[i], 0, NULL);
-        CHECK(threads[i] != NULL);
-    }
+    lanes.handle = volume.handle;
+    lanes.model = model;
+    lanes_start(&lanes, THREAD_COUNT);
     grow_in_steps(&volume);
-    stop = 1;
-    WaitForMultipleObjects(THREAD_COUNT, threads, TRUE, INFINITE);
-    for (uint32_t i = 0; i < THREAD_COUNT; i++) {
-        CloseHandle(threads[i]);
-        if (lanes[i].failure[0] != 0)
-            test_fail(__FILE__, __LINE__, "thread %u: %s", i, lanes[i].failure);
-        CHECK(lanes[i].done_count > 0);
-    }
+    lanes_finish(&lanes);
     volume_close(&volume);
     check_contents(&volume, model);
     VirtualFree(model, 0, MEM_RELEASE);

@@ -1,5 +1,5 @@
 /* Reads, writes and flushes through the volume, against a model and against the image file. */
-#include "tests/driver/harness.h"
+#include "tests/driver/lane.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,64 +67,20 @@ static void test_one_thread(void)
     VirtualFree(model, 0, MEM_RELEASE);
 }
 
-#define THREAD_COUNT 8
-
-struct lane {
-    HANDLE handle;
-    unsigned char *model;
-    uint32_t number;
-    char failure[200];
-};
-
-/* A thread cannot leave the case by longjmp: it keeps its own notes. */
-static DWORD WINAPI exercise_lane(void *context)
-{
-    struct lane *lane = context;
-    const uint32_t span = DISK_BYTES / THREAD_COUNT;
-    unsigned char *buffer = VirtualAlloc(NULL, span, MEM_COMMIT, PAGE_READWRITE);
-    uint32_t seed = lane->number + 77;
-
-    for (uint32_t i = 0; i < 60 && lane->failure[0] == 0; i++) {
-        const uint32_t length = SECTOR_BYTES << (next_random(&seed) % 12);
-        const uint32_t slots = (span - length) / SECTOR_BYTES + 1;
-        const uint32_t offset = lane->number * span + next_random(&seed) % slots * SECTOR_BYTES;
-        const bool write = next_random(&seed) % 2 == 0;
-        DWORD done = 0, error;
-
-        if (write)
-            fill_random(buffer, length, &seed);
-        error = transfer(lane->handle, write, offset, buffer, length, &done);
-        if (error != 0 || done != length)
-            snprintf(lane->failure, sizeof lane->failure, "error %lu, %lu of %u bytes at 0x%x",
-                     error, done, length, offset);
-        else if (write)
-            memcpy(lane->model + offset, buffer, length);
-        else if (memcmp(lane->model + offset, buffer, length) != 0)
-            snprintf(lane->failure, sizeof lane->failure, "wrong data at 0x%x", offset);
-    }
-    VirtualFree(buffer, 0, MEM_RELEASE);
-    return 0;
-}
-
 static void test_eight_threads(void)
 {
     struct volume volume;
-    struct lane lanes[THREAD_COUNT];
-    HANDLE threads[THREAD_COUNT];
     unsigned char *model = make_buffer(DISK_BYTES);
+    struct lanes lanes = {.model = model,
+                          .lane_bytes = DISK_BYTES / 8,
+                          .length_count = 12,
+                          .transfer_count = 60,
+                          .seed = 77};
 
     open_new(&volume, L"eight_threads.img", DISK_BYTES);
-    for (uint32_t i = 0; i < THREAD_COUNT; i++) {
-        lanes[i] = (struct lane){volume.handle, model, i, ""};
-        threads[i] = CreateThread(NULL, 0, exercise_lane, &lanes[i], 0, NULL);
-        CHECK(threads[i] != NULL);
-    }
-    WaitForMultipleObjects(THREAD_COUNT, threads, TRUE, INFINITE);
-    for (uint32_t i = 0; i < THREAD_COUNT; i++) {
-        CloseHandle(threads[i]);
-        if (lanes[i].failure[0] != 0)
-            test_fail(__FILE__, __LINE__, "thread %u: %s", i, lanes[i].failure);
-    }
+    lanes.handle = volume.handle;
+    lanes_start(&lanes, 8);
+    lanes_finish(&lanes);
     volume_close(&volume);
     compare_file(volume.image, model);
     VirtualFree(model, 0, MEM_RELEASE);
