@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 
 /* What getopt_long returns for the option with index 0; above every character. */
 #define OPTION_VALUE_BASE 0x100
@@ -78,4 +79,20 @@ bool vdisk_arguments_parse(const struct vdisk_command *command, int argc, char *
     arguments->operand_count = argc - optind;
     return vdisk_arguments_has(arguments, VDISK_OPTION_HELP) ||
            check_operands(command, arguments->operands, arguments->operand_count);
+}
+
+bool vdisk_arguments_partition(const struct vdisk_arguments *arguments, uint32_t *number)
+{
+    const char *text = arguments->options[VDISK_OPTION_PARTITION];
+    *number = 0;
+    if (text == NULL)
+        return true;
+    char *end;
+    unsigned long parsed = strtoul(text, &end, 10);
+    if (*end != '\0' || parsed == 0 || parsed > UINT16_MAX) {
+        vdisk_output_message("'%s' is not the number of a partition", text);
+        return false;
+    }
+    *number = (uint32_t)parsed;
+    return true;
 }

@@ -99,6 +99,9 @@ static inline bool vdisk_arguments_has(const struct vdisk_arguments *arguments,
     return arguments->options[option] != NULL;
 }
 
+/* --partition: its number, 0 when it is not given. False: a message was written. */
+bool vdisk_arguments_partition(const struct vdisk_arguments *arguments, uint32_t *number);
+
 /* What `help <command>` says. */
 void vdisk_help_command(const struct vdisk_command *command);
 

@@ -3,8 +3,10 @@
 #include "output.h"
 #include "size.h"
 #include "open_volume.h"
+#include "virtualdisk/partition.h"
 
-static enum vdisk_exit resize(struct vdisk_image *image, const struct vdisk_arguments *arguments)
+static enum vdisk_exit resize_disk(struct vdisk_image *image,
+                                   const struct vdisk_arguments *arguments)
 {
     uint64_t old_bytes = vdisk_image_disk(image)->size_bytes;
     uint64_t new_bytes;
@@ -21,6 +23,57 @@ static enum vdisk_exit resize(struct vdisk_image *image, const struct vdisk_argu
     return vdisk_output_failure("cannot resize", arguments->operands[0], &error);
 }
 
+/* The disk first, where it is too short. */
+static enum vdisk_status grow_partition(struct vdisk_image *image,
+                                        const struct vdisk_partition *partition,
+                                        uint64_t size_bytes, struct vdisk_error *error)
+{
+    struct vdisk_disk *disk = vdisk_image_disk(image);
+    uint64_t disk_bytes;
+    enum vdisk_status status =
+        vdisk_partition_plan(disk, partition, size_bytes, &disk_bytes, error);
+    if (status == VDISK_OK && disk_bytes > disk->size_bytes)
+        status = vdisk_image_resize(image, disk_bytes, error);
+    return status == VDISK_OK ? vdisk_partition_grow(disk, partition, size_bytes, error) : status;
+}
+
+static enum vdisk_exit resize_one(struct vdisk_image *image,
+                                  const struct vdisk_partition *partition,
+                                  const struct vdisk_arguments *arguments)
+{
+    uint64_t new_bytes;
+    if (!vdisk_size_parse_change(arguments->operands[1], partition->size_bytes, &new_bytes))
+        return VDISK_EXIT_USAGE;
+    if (new_bytes == partition->size_bytes)
+        return VDISK_EXIT_OK;
+    if (new_bytes < partition->size_bytes) {
+        vdisk_output_message("a partition can only grow");
+        return VDISK_EXIT_USAGE;
+    }
+    struct vdisk_error error;
+    if (grow_partition(image, partition, new_bytes, &error) == VDISK_OK)
+        return VDISK_EXIT_OK;
+    return vdisk_output_failure("cannot resize a partition of", arguments->operands[0], &error);
+}
+
+static enum vdisk_exit resize_partition(struct vdisk_image *image, uint32_t number,
+                                        const struct vdisk_arguments *arguments)
+{
+    struct vdisk_partition_table table;
+    struct vdisk_error error;
+    if (vdisk_partitions_read(vdisk_image_disk(image), &table, &error) != VDISK_OK)
+        return vdisk_output_failure("cannot resize a partition of", arguments->operands[0], &error);
+    const struct vdisk_partition *partition = vdisk_partition_find(&table, number);
+    enum vdisk_exit code = VDISK_EXIT_NOT_FOUND;
+    if (partition != NULL)
+        code = resize_one(image, partition, arguments);
+    else
+        vdisk_output_message("%s has no partition %" PRIu32 ": 'info' shows those it has",
+                             arguments->operands[0], number);
+    vdisk_partitions_free(&table);
+    return code;
+}
+
 enum vdisk_exit vdisk_command_resize(const struct vdisk_arguments *arguments)
 {
     const struct vdisk_image_source source = {
@@ -30,11 +83,15 @@ enum vdisk_exit vdisk_command_resize(const struct vdisk_arguments *arguments)
     };
     struct vdisk_image *image;
     enum vdisk_exit code;
+    uint32_t partition;
+    if (!vdisk_arguments_partition(arguments, &partition))
+        return VDISK_EXIT_USAGE;
     if (vdisk_open_volume_resize(arguments, &code))
         return code;
     code = vdisk_image_file_open(&source, &image);
     if (code != VDISK_EXIT_OK)
         return code;
-    code = resize(image, arguments);
+    code = partition == 0 ? resize_disk(image, arguments)
+                          : resize_partition(image, partition, arguments);
     return vdisk_exit_first(code, vdisk_image_file_close(image, source.path));
 }

@@ -228,12 +228,13 @@ static const struct vdisk_command commands[] = {
     },
     {
         .name = "resize",
-        .usage = "<file | V:> <size | +size> [--shrink] [--format F]",
+        .usage = "<file | V:> <size | +size> [--partition N] [--shrink] [--format F]",
         .summary = "change the size of the disk in an image",
         .details =
             "An image that is open as a volume can grow; its file system grows with it where\n"
-            "Windows can extend it.\n",
-        .options = BIT(SHRINK) | BIT(FORMAT),
+            "Windows can extend it. So can a partition when nothing lies behind it, and the\n"
+            "disk with it when that is too short.\n",
+        .options = BIT(PARTITION) | BIT(SHRINK) | BIT(FORMAT),
         .operands_min = 2,
         .operands_max = 2,
         .run = vdisk_command_resize,

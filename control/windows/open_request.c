@@ -49,16 +49,10 @@ static enum vdisk_exit read_part(struct vdisk_open_request *request,
 {
     const char *partition = arguments->options[VDISK_OPTION_PARTITION];
     request->whole = vdisk_arguments_has(arguments, VDISK_OPTION_WHOLE);
-    if (partition == NULL)
-        return VDISK_EXIT_OK;
-    char *end;
-    unsigned long number = strtoul(partition, &end, 10);
-    if (request->whole)
+    if (partition != NULL && request->whole)
         return refuse("--partition %s does not go with --whole", partition);
-    if (*end != '\0' || number == 0 || number > UINT16_MAX)
-        return refuse("'%s' is not the number of a partition", partition);
-    request->partition = (uint32_t)number;
-    return VDISK_EXIT_OK;
+    return vdisk_arguments_partition(arguments, &request->partition) ? VDISK_EXIT_OK
+                                                                     : VDISK_EXIT_USAGE;
 }
 
 static enum vdisk_exit read_sector_size(struct vdisk_open_request *request,

@@ -1,36 +1,18 @@
 /*
  * The GUID partition table (UEFI specification, 5.3): a header in the second sector, one in the
  * last sector, each with an array of entries of its own.
- *
- *   header:  0 "EFI PART"  12 its size  16 its CRC-32  24 its sector  32 the other header's sector
- *            40 first, 48 last usable sector  56 disk id  72 the array's sector  80 entries
- *            84 bytes an entry  88 CRC-32 of the array
- *   entry:   0 type  16 id  32 first sector  40 last sector  48 attributes  56 name (UTF-16)
  */
+#include "engine/partition/gpt.h"
 #include "engine/base/checked.h"
 #include "engine/base/crc32.h"
 #include "engine/base/endian.h"
 #include "engine/base/guid.h"
 #include "engine/partition/table.h"
 
-#define FIRST_HEADER     1u /* its sector */
 #define HEADER_BYTES_MIN 92u
 #define ENTRY_BYTES_MIN  128u
 #define ENTRY_BYTES_MAX  4096u
 #define PIECE_BYTES      65536u /* of the array, read at once */
-
-struct gpt {
-    uint64_t sector;
-    uint64_t other_sector;
-    uint64_t first_usable;
-    uint64_t last_usable;
-    uint64_t array_sector;
-    uint64_t array_sectors;
-    uint32_t entry_count;
-    uint32_t entry_bytes;
-    uint32_t array_crc;
-    uint8_t disk_id[VDISK_PARTITION_GUID_BYTES];
-};
 
 static bool has_signature(const unsigned char *header)
 {
@@ -46,7 +28,7 @@ static bool header_sum_matches(unsigned char *header, uint32_t header_bytes)
     return stored == vdisk_crc32(0, header, header_bytes);
 }
 
-static void load_header(const unsigned char *header, struct gpt *gpt)
+static void load_header(const unsigned char *header, struct vdisk_gpt *gpt)
 {
     gpt->sector = vdisk_load_le64(header + 24);
     gpt->other_sector = vdisk_load_le64(header + 32);
@@ -60,7 +42,8 @@ static void load_header(const unsigned char *header, struct gpt *gpt)
 }
 
 /* What is wrong with a header whose sum is right; NULL: nothing. */
-static const char *judge_header(const struct vdisk_disk *disk, uint64_t sector, struct gpt *gpt)
+static const char *judge_header(const struct vdisk_disk *disk, uint64_t sector,
+                                struct vdisk_gpt *gpt)
 {
     if (gpt->sector != sector)
         return "it belongs to another place";
@@ -86,9 +69,9 @@ static enum vdisk_status fail_header(struct vdisk_error *error, const struct vdi
                       reason);
 }
 
-static enum vdisk_status read_header(struct vdisk_disk *disk, uint64_t sector,
-                                     unsigned char *header, struct gpt *gpt,
-                                     struct vdisk_error *error)
+enum vdisk_status vdisk_gpt_read_header(struct vdisk_disk *disk, uint64_t sector,
+                                        unsigned char *header, struct vdisk_gpt *gpt,
+                                        struct vdisk_error *error)
 {
     enum vdisk_status status = vdisk_table_read_sector(disk, sector, header, error);
     uint32_t header_bytes;
@@ -109,16 +92,16 @@ static enum vdisk_status read_header(struct vdisk_disk *disk, uint64_t sector,
 }
 
 /* Between the usable sectors, and not on the table itself, whatever the header calls usable. */
-static bool is_usable(const struct gpt *gpt, uint64_t first, uint64_t last)
+static bool is_usable(const struct vdisk_gpt *gpt, uint64_t first, uint64_t last)
 {
     const uint64_t array_end = gpt->array_sector + gpt->array_sectors; /* on the disk */
 
-    return first >= gpt->first_usable && last <= gpt->last_usable && first > FIRST_HEADER &&
-           (last < gpt->sector || first > gpt->sector) &&
+    return first >= gpt->first_usable && last <= gpt->last_usable &&
+           first > VDISK_GPT_FIRST_HEADER && (last < gpt->sector || first > gpt->sector) &&
            (last < gpt->array_sector || first >= array_end);
 }
 
-static void add_entry(const struct vdisk_disk *disk, const struct gpt *gpt,
+static void add_entry(const struct vdisk_disk *disk, const struct vdisk_gpt *gpt,
                       const unsigned char *entry, uint32_t number,
                       struct vdisk_partition_table *table)
 {
@@ -130,11 +113,12 @@ static void add_entry(const struct vdisk_disk *disk, const struct gpt *gpt,
     if (vdisk_guid_is_zero(entry)) /* not used */
         return;
     if (first > last) {
-        vdisk_table_note(table, "a partition that ends before it begins is left out");
+        vdisk_table_leave_out(table, "a partition that ends before it begins is left out");
         return;
     }
     if (!is_usable(gpt, first, last)) {
-        vdisk_table_note(table, "a partition outside of the usable part of the disk is left out");
+        vdisk_table_leave_out(table,
+                              "a partition outside of the usable part of the disk is left out");
         return;
     }
     memcpy(partition.gpt_type, entry, VDISK_PARTITION_GUID_BYTES);
@@ -145,7 +129,7 @@ static void add_entry(const struct vdisk_disk *disk, const struct gpt *gpt,
 }
 
 /* Reads entries from `index` on, as many as a piece takes, and sums them up. */
-static enum vdisk_status read_piece(struct vdisk_disk *disk, const struct gpt *gpt,
+static enum vdisk_status read_piece(struct vdisk_disk *disk, const struct vdisk_gpt *gpt,
                                     unsigned char *piece, uint32_t *index, uint32_t *crc,
                                     struct vdisk_partition_table *table, struct vdisk_error *error)
 {
@@ -170,7 +154,7 @@ static enum vdisk_status read_piece(struct vdisk_disk *disk, const struct gpt *g
 }
 
 /* `table` is NULL when only the sum is asked for. */
-static enum vdisk_status read_array(struct vdisk_disk *disk, const struct gpt *gpt,
+static enum vdisk_status read_array(struct vdisk_disk *disk, const struct vdisk_gpt *gpt,
                                     unsigned char *piece, struct vdisk_partition_table *table,
                                     struct vdisk_error *error)
 {
@@ -189,16 +173,16 @@ static enum vdisk_status read_array(struct vdisk_disk *disk, const struct gpt *g
 
 /* The copy whose header is in `sector`; gpt is what that sector says, even when it is damaged. */
 static enum vdisk_status read_copy(struct vdisk_disk *disk, uint64_t sector, unsigned char *piece,
-                                   struct gpt *gpt, struct vdisk_partition_table *table,
+                                   struct vdisk_gpt *gpt, struct vdisk_partition_table *table,
                                    struct vdisk_error *error)
 {
     enum vdisk_status status;
 
     memset(gpt, 0, sizeof *gpt);
-    if (sector <= FIRST_HEADER - 1 || sector >= vdisk_table_disk_sectors(disk))
+    if (sector <= VDISK_GPT_FIRST_HEADER - 1 || sector >= vdisk_table_disk_sectors(disk))
         return vdisk_fail(error, VDISK_CORRUPT, NULL, "GPT header", VDISK_NO_OFFSET,
                           "the disk is too short for it");
-    status = read_header(disk, sector, piece, gpt, error);
+    status = vdisk_gpt_read_header(disk, sector, piece, gpt, error);
     if (status == VDISK_OK)
         status = read_array(disk, gpt, piece, table, error);
     if (status != VDISK_OK || table == NULL)
@@ -218,7 +202,7 @@ static bool begins_at(struct vdisk_disk *disk, uint32_t offset_bytes, unsigned c
 
     return sector < vdisk_table_disk_sectors(disk) &&
            vdisk_table_read_sector(disk, sector, piece, NULL) == VDISK_OK &&
-           has_signature(header) && vdisk_load_le64(header + 24) == FIRST_HEADER;
+           has_signature(header) && vdisk_load_le64(header + 24) == VDISK_GPT_FIRST_HEADER;
 }
 
 static const char *find_other_sectors(struct vdisk_disk *disk, unsigned char *piece)
@@ -244,12 +228,12 @@ static bool is_damage(enum vdisk_status status)
 }
 
 /* The first copy is good; is the second one, and where it belongs? */
-static void check_second(struct vdisk_disk *disk, unsigned char *piece, const struct gpt *first,
-                         struct vdisk_partition_table *table)
+static void check_second(struct vdisk_disk *disk, unsigned char *piece,
+                         const struct vdisk_gpt *first, struct vdisk_partition_table *table)
 {
-    struct gpt second;
+    struct vdisk_gpt second;
 
-    if (first->other_sector == FIRST_HEADER ||
+    if (first->other_sector == VDISK_GPT_FIRST_HEADER ||
         read_copy(disk, first->other_sector, piece, &second, NULL, NULL) != VDISK_OK)
         vdisk_table_note(table, "the second copy of the table is damaged or missing");
     else if (second.array_crc != first->array_crc ||
@@ -263,11 +247,11 @@ static void check_second(struct vdisk_disk *disk, unsigned char *piece, const st
 static enum vdisk_status use_second(struct vdisk_disk *disk, unsigned char *piece,
                                     uint64_t told_sector, struct vdisk_partition_table *table)
 {
-    struct gpt gpt;
+    struct vdisk_gpt gpt;
     enum vdisk_status status =
         read_copy(disk, vdisk_table_disk_sectors(disk) - 1, piece, &gpt, table, NULL);
 
-    if (is_damage(status) && told_sector != FIRST_HEADER)
+    if (is_damage(status) && told_sector != VDISK_GPT_FIRST_HEADER)
         status = read_copy(disk, told_sector, piece, &gpt, table, NULL);
     if (status == VDISK_OK)
         vdisk_table_note(table, "the first copy of the table is damaged; the second one is used");
@@ -277,8 +261,8 @@ static enum vdisk_status use_second(struct vdisk_disk *disk, unsigned char *piec
 static enum vdisk_status read_either(struct vdisk_disk *disk, unsigned char *piece,
                                      struct vdisk_partition_table *table, struct vdisk_error *error)
 {
-    struct gpt first;
-    enum vdisk_status status = read_copy(disk, FIRST_HEADER, piece, &first, table, error);
+    struct vdisk_gpt first;
+    enum vdisk_status status = read_copy(disk, VDISK_GPT_FIRST_HEADER, piece, &first, table, error);
     const char *other_sectors;
 
     if (status == VDISK_OK)
@@ -307,9 +291,10 @@ enum vdisk_status vdisk_gpt_read(struct vdisk_disk *disk, struct vdisk_partition
 bool vdisk_gpt_is_present(struct vdisk_disk *disk)
 {
     unsigned char *header = vdisk_alloc(PARTITION_SECTOR);
-    struct gpt gpt;
-    const bool present = header != NULL && vdisk_table_disk_sectors(disk) > FIRST_HEADER &&
-                         read_header(disk, FIRST_HEADER, header, &gpt, NULL) == VDISK_OK;
+    struct vdisk_gpt gpt;
+    const bool present =
+        header != NULL && vdisk_table_disk_sectors(disk) > VDISK_GPT_FIRST_HEADER &&
+        vdisk_gpt_read_header(disk, VDISK_GPT_FIRST_HEADER, header, &gpt, NULL) == VDISK_OK;
 
     vdisk_free(header);
     return present;

@@ -12,7 +12,6 @@
 #include "engine/partition/boot_sector.h"
 #include "engine/partition/table.h"
 
-#define ENTRIES          4u
 #define ENTRIES_OFFSET   446u
 #define ENTRY_BYTES      16u
 #define SIGNATURE_OFFSET 440u
@@ -21,21 +20,14 @@
 #define LOGICAL_FIRST    5u
 #define LOGICAL_MAX      128u /* records that are read */
 
-struct entry {
-    uint8_t status;
-    uint8_t type;
-    uint32_t first;
-    uint32_t count;
-};
-
-static struct entry load_entry(const unsigned char *sector, uint32_t index)
+struct vdisk_mbr_entry vdisk_mbr_load_entry(const unsigned char *sector, uint32_t index)
 {
     const unsigned char *at = sector + ENTRIES_OFFSET + (size_t)index * ENTRY_BYTES;
 
-    return (struct entry){.status = at[0],
-                          .type = at[4],
-                          .first = vdisk_load_le32(at + 8),
-                          .count = vdisk_load_le32(at + 12)};
+    return (struct vdisk_mbr_entry){.status = at[0],
+                                    .type = at[4],
+                                    .first = vdisk_load_le32(at + 8),
+                                    .count = vdisk_load_le32(at + 12)};
 }
 
 static bool has_mark(const unsigned char *sector)
@@ -43,7 +35,7 @@ static bool has_mark(const unsigned char *sector)
     return sector[MARK_OFFSET] == 0x55 && sector[MARK_OFFSET + 1] == 0xaa;
 }
 
-static bool is_extended(const struct entry *entry)
+static bool is_extended(const struct vdisk_mbr_entry *entry)
 {
     return entry->type == 0x05 || entry->type == 0x0f || entry->type == 0x85;
 }
@@ -55,8 +47,8 @@ bool vdisk_mbr_is_table(const unsigned char *sector)
 
     if (!has_mark(sector) || vdisk_boot_sector_kind(sector) != VDISK_BOOT_SECTOR_NONE)
         return false;
-    for (uint32_t i = 0; i < ENTRIES; i++) {
-        const struct entry entry = load_entry(sector, i);
+    for (uint32_t i = 0; i < VDISK_MBR_ENTRIES; i++) {
+        const struct vdisk_mbr_entry entry = vdisk_mbr_load_entry(sector, i);
 
         if (entry.status != 0 && entry.status != 0x80)
             return false;
@@ -68,8 +60,8 @@ bool vdisk_mbr_is_table(const unsigned char *sector)
 
 bool vdisk_mbr_is_protective(const unsigned char *sector)
 {
-    for (uint32_t i = 0; i < ENTRIES; i++) {
-        if (load_entry(sector, i).type == TYPE_PROTECTIVE)
+    for (uint32_t i = 0; i < VDISK_MBR_ENTRIES; i++) {
+        if (vdisk_mbr_load_entry(sector, i).type == TYPE_PROTECTIVE)
             return true;
     }
     return false;
@@ -77,7 +69,7 @@ bool vdisk_mbr_is_protective(const unsigned char *sector)
 
 /* Adds what an entry says; `base` is what its first sector counts from. */
 static void add_entry(struct vdisk_partition_table *table, const struct vdisk_disk *disk,
-                      const struct entry *entry, uint64_t base, uint32_t number)
+                      const struct vdisk_mbr_entry *entry, uint64_t base, uint32_t number)
 {
     const struct vdisk_partition partition = {
         .number = number, .mbr_type = entry->type, .mbr_active = entry->status == 0x80};
@@ -118,8 +110,8 @@ static bool take_record(struct chain *chain, const struct vdisk_disk *disk, uint
 {
     bool has_drive = false, has_next = false;
 
-    for (uint32_t i = 0; i < ENTRIES; i++) {
-        const struct entry entry = load_entry(chain->sector, i);
+    for (uint32_t i = 0; i < VDISK_MBR_ENTRIES; i++) {
+        const struct vdisk_mbr_entry entry = vdisk_mbr_load_entry(chain->sector, i);
 
         if (entry.type == 0 || entry.count == 0)
             continue;
@@ -130,7 +122,8 @@ static bool take_record(struct chain *chain, const struct vdisk_disk *disk, uint
         } else if (!has_drive) {
             has_drive = true;
             if (entry.first == 0)
-                vdisk_table_note(table, "a logical drive that holds its own record is left out");
+                vdisk_table_leave_out(table,
+                                      "a logical drive that holds its own record is left out");
             else
                 add_entry(table, disk, &entry, sector, LOGICAL_FIRST + chain->drives);
             chain->drives++;
@@ -150,14 +143,14 @@ static enum vdisk_status follow_chain(struct vdisk_disk *disk, struct vdisk_part
         enum vdisk_status status;
 
         if (flaw != NULL) {
-            vdisk_table_note(table, flaw);
+            vdisk_table_leave_out(table, flaw);
             return VDISK_OK;
         }
         status = vdisk_table_read_sector(disk, sector, chain->sector, error);
         if (status != VDISK_OK)
             return status;
         if (!has_mark(chain->sector)) {
-            vdisk_table_note(table, "the chain of logical drives is broken");
+            vdisk_table_leave_out(table, "the chain of logical drives is broken");
             return VDISK_OK;
         }
         chain->visited[chain->length++] = sector;
@@ -166,7 +159,8 @@ static enum vdisk_status follow_chain(struct vdisk_disk *disk, struct vdisk_part
     return VDISK_OK;
 }
 
-static enum vdisk_status read_logical(struct vdisk_disk *disk, const struct entry *extended,
+static enum vdisk_status read_logical(struct vdisk_disk *disk,
+                                      const struct vdisk_mbr_entry *extended,
                                       struct vdisk_partition_table *table,
                                       struct vdisk_error *error)
 {
@@ -174,7 +168,7 @@ static enum vdisk_status read_logical(struct vdisk_disk *disk, const struct entr
     enum vdisk_status status;
 
     if (extended->first == 0 || extended->count == 0) {
-        vdisk_table_note(table, "the extended partition makes no sense and is left out");
+        vdisk_table_leave_out(table, "the extended partition makes no sense and is left out");
         return VDISK_OK;
     }
     chain = vdisk_alloc(sizeof *chain);
@@ -192,15 +186,15 @@ static enum vdisk_status read_logical(struct vdisk_disk *disk, const struct entr
 enum vdisk_status vdisk_mbr_read(struct vdisk_disk *disk, const unsigned char *sector,
                                  struct vdisk_partition_table *table, struct vdisk_error *error)
 {
-    struct entry extended = {0};
-    enum vdisk_status status = vdisk_table_reserve(table, ENTRIES + LOGICAL_MAX, error);
+    struct vdisk_mbr_entry extended = {0};
+    enum vdisk_status status = vdisk_table_reserve(table, VDISK_MBR_ENTRIES + LOGICAL_MAX, error);
 
     if (status != VDISK_OK)
         return status;
     table->style = VDISK_PARTITION_MBR;
     table->mbr_signature = vdisk_load_le32(sector + SIGNATURE_OFFSET);
-    for (uint32_t i = 0; i < ENTRIES; i++) {
-        const struct entry entry = load_entry(sector, i);
+    for (uint32_t i = 0; i < VDISK_MBR_ENTRIES; i++) {
+        const struct vdisk_mbr_entry entry = vdisk_mbr_load_entry(sector, i);
 
         if (entry.type == 0)
             continue;
@@ -209,7 +203,8 @@ enum vdisk_status vdisk_mbr_read(struct vdisk_disk *disk, const unsigned char *s
         else if (extended.type == 0)
             extended = entry;
         else
-            vdisk_table_note(table, "of several extended partitions only the first one is read");
+            vdisk_table_leave_out(table,
+                                  "of several extended partitions only the first one is read");
     }
     return extended.type == 0 ? VDISK_OK : read_logical(disk, &extended, table, error);
 }

@@ -22,6 +22,12 @@ void vdisk_table_note(struct vdisk_partition_table *table, const char *note)
         table->notes[table->note_count++] = note;
 }
 
+void vdisk_table_leave_out(struct vdisk_partition_table *table, const char *note)
+{
+    table->incomplete = true;
+    vdisk_table_note(table, note);
+}
+
 static bool is_apart(const struct vdisk_partition_table *table, uint64_t offset_bytes,
                      uint64_t size_bytes)
 {
@@ -40,15 +46,16 @@ void vdisk_table_add(struct vdisk_partition_table *table, const struct vdisk_dis
     struct vdisk_partition *added = &table->partitions[table->count];
 
     if (sector_count == 0) {
-        vdisk_table_note(table, "an entry of no size is left out");
+        vdisk_table_leave_out(table, "an entry of no size is left out");
         return;
     }
     if (first_sector == 0) {
-        vdisk_table_note(table, "a partition that holds the table itself is left out");
+        vdisk_table_leave_out(table, "a partition that holds the table itself is left out");
         return;
     }
     if (!vdisk_range_within(first_sector, sector_count, vdisk_table_disk_sectors(disk))) {
-        vdisk_table_note(table, "a partition that reaches beyond the end of the disk is left out");
+        vdisk_table_leave_out(table,
+                              "a partition that reaches beyond the end of the disk is left out");
         return;
     }
     *added = *partition;
@@ -57,7 +64,7 @@ void vdisk_table_add(struct vdisk_partition_table *table, const struct vdisk_dis
     if (is_apart(table, added->offset_bytes, added->size_bytes))
         table->count++;
     else
-        vdisk_table_note(table, "a partition that overlaps another one is left out");
+        vdisk_table_leave_out(table, "a partition that overlaps another one is left out");
 }
 
 uint64_t vdisk_table_disk_sectors(const struct vdisk_disk *disk)

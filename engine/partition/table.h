@@ -14,6 +14,9 @@ enum vdisk_status vdisk_table_reserve(struct vdisk_partition_table *table, uint3
 /* Notes what was odd, once; beyond VDISK_PARTITION_NOTES_MAX the first notes say enough. */
 void vdisk_table_note(struct vdisk_partition_table *table, const char *note);
 
+/* Notes that an entry, or more, is left out. */
+void vdisk_table_leave_out(struct vdisk_partition_table *table, const char *note);
+
 /*
  * Adds a partition, whose place is in sectors, if it makes sense: not empty, on the disk, apart
  * from the others. Otherwise the table gets a note.
@@ -33,6 +36,18 @@ bool vdisk_mbr_is_table(const unsigned char *sector);
 bool vdisk_mbr_is_protective(const unsigned char *sector);
 enum vdisk_status vdisk_mbr_read(struct vdisk_disk *disk, const unsigned char *sector,
                                  struct vdisk_partition_table *table, struct vdisk_error *error);
+
+/* One sector of an MBR: the places of what it has. */
+#define VDISK_MBR_ENTRIES 4u
+
+struct vdisk_mbr_entry {
+    uint8_t status;
+    uint8_t type;
+    uint32_t first;
+    uint32_t count;
+};
+
+struct vdisk_mbr_entry vdisk_mbr_load_entry(const unsigned char *sector, uint32_t index);
 
 /* gpt.c: `is_present` looks for a good header in the second sector, whatever the first one says. */
 enum vdisk_status vdisk_gpt_read(struct vdisk_disk *disk, struct vdisk_partition_table *table,

@@ -1,6 +1,6 @@
 /*
- * The partitions of a disk: MBR with logical drives, and GPT. Reading only. One thread at a time,
- * at PASSIVE_LEVEL.
+ * The partitions of a disk: MBR with logical drives, and GPT. One thread at a time, at
+ * PASSIVE_LEVEL.
  */
 #ifndef VIRTUALDISK_PARTITION_H
 #define VIRTUALDISK_PARTITION_H
@@ -37,6 +37,7 @@ struct vdisk_partition_table {
     uint8_t disk_id[VDISK_PARTITION_GUID_BYTES]; /* GPT */
     uint32_t note_count;
     const char *notes[VDISK_PARTITION_NOTES_MAX]; /* what was odd, and passed over */
+    bool incomplete;                              /* entries were left out */
     uint32_t count;
     struct vdisk_partition *partitions; /* in the order of their numbers */
 };
@@ -57,6 +58,26 @@ void vdisk_partitions_free(struct vdisk_partition_table *table);
 /* NULL: there is no partition of this number. */
 const struct vdisk_partition *vdisk_partition_find(const struct vdisk_partition_table *table,
                                                    uint32_t number);
+
+/*
+ * A partition that is to become longer where it is: `partition` as vdisk_partitions_read has it,
+ * `size_bytes` whole sectors and more than it has. Tells how long the disk must be for that: as long as
+ * it is, or a larger number of MiB. VDISK_INVALID when something else is in the way, VDISK_UNSUPPORTED for
+ * logical drives, VDISK_CORRUPT for a table with entries that were left out or of which the first
+ * copy is damaged.
+ */
+enum vdisk_status vdisk_partition_plan(struct vdisk_disk *disk,
+                                       const struct vdisk_partition *partition, uint64_t size_bytes,
+                                       uint64_t *disk_bytes, struct vdisk_error *error);
+
+/*
+ * Does it, on a disk that is long enough: writes the table, both copies of a GPT, the second one to
+ * the end of the disk, and flushes. What the partition holds stays as it is. After a power cut the
+ * partition has its old size or the new one.
+ */
+enum vdisk_status vdisk_partition_grow(struct vdisk_disk *disk,
+                                       const struct vdisk_partition *partition, uint64_t size_bytes,
+                                       struct vdisk_error *error);
 
 /* What its type says, for people: "EFI system", "Linux", ...; NULL for a type that is unknown. */
 const char *vdisk_partition_type_name(const struct vdisk_partition_table *table,

@@ -1,11 +1,11 @@
 /*
  * Partition tables and what lies in the partitions. Whatever the bytes are: every partition that is
  * told lies on the disk, is not empty and shares nothing with the others; names and labels are
- * text.
+ * text. A partition that can grow does so, and the others stay as they are.
  *
- * The first byte chooses the size of the sectors and what else is done to the disk. The rest is its
- * beginning, and, when that is chosen, its end, too; between them are zeros, so that a short input
- * can speak of far places.
+ * The first byte chooses the size of the sectors, what else is done to the disk, and what grows.
+ * The rest is its beginning, and, when that is chosen, its end, too; between them are zeros, so
+ * that a short input can speak of far places.
  */
 #include "engine/base/checked.h"
 #include "engine/base/crc32.h"
@@ -98,6 +98,44 @@ static void examine_table(struct vdisk_disk *disk)
     vdisk_partitions_free(&table);
 }
 
+static void require_same(const struct vdisk_partition_table *before,
+                         const struct vdisk_partition_table *after, uint32_t grown,
+                         uint64_t size_bytes)
+{
+    require(before->style == after->style && before->count == after->count);
+    for (uint32_t i = 0; i < before->count; i++) {
+        struct vdisk_partition expected = before->partitions[i];
+
+        if (i == grown)
+            expected.size_bytes = size_bytes;
+        require(memcmp(&expected, &after->partitions[i], sizeof expected) == 0);
+    }
+}
+
+static void grow_one(struct vdisk_disk *disk, uint32_t which)
+{
+    struct vdisk_partition_table before, after;
+    struct vdisk_error error = {0};
+    uint64_t disk_bytes, size_bytes;
+
+    if (vdisk_partitions_read(disk, &before, NULL) != VDISK_OK)
+        return;
+    if (before.count != 0) {
+        const struct vdisk_partition *partition = &before.partitions[which % before.count];
+
+        size_bytes = partition->size_bytes + (uint64_t)(which + 1) * disk->logical_sector_bytes;
+        if (vdisk_partition_plan(disk, partition, size_bytes, &disk_bytes, &error) != VDISK_OK) {
+            require(error.structure != NULL && error.reason != NULL);
+        } else if (disk_bytes <= disk->size_bytes) {
+            require(vdisk_partition_grow(disk, partition, size_bytes, NULL) == VDISK_OK);
+            require(vdisk_partitions_read(disk, &after, NULL) == VDISK_OK);
+            require_same(&before, &after, which % before.count, size_bytes);
+            vdisk_partitions_free(&after);
+        }
+    }
+    vdisk_partitions_free(&before);
+}
+
 /* Of the array as far as it is short, and of the header. */
 static void mend_checksums(struct vdisk_disk *disk, uint64_t header_sector)
 {
@@ -156,6 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length_bytes)
     }
     examine_content(disk);
     examine_table(disk);
+    grow_one(disk, flags >> 4);
     vdisk_disk_close(disk, NULL);
     return 0;
 }
