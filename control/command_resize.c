@@ -86,7 +86,7 @@ enum vdisk_exit vdisk_command_resize(const struct vdisk_arguments *arguments)
     uint32_t partition;
     if (!vdisk_arguments_partition(arguments, &partition))
         return VDISK_EXIT_USAGE;
-    if (vdisk_open_volume_resize(arguments, &code))
+    if (vdisk_open_volume_resize(arguments, partition, &code))
         return code;
     code = vdisk_image_file_open(&source, &image);
     if (code != VDISK_EXIT_OK)

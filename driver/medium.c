@@ -186,7 +186,7 @@ static enum vdisk_status CheckOverlap(const VD_MEDIUM *Medium, const VD_PARAMETE
 
     for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink) {
         const VD_DEVICE *Other = CONTAINING_RECORD(Link, VD_DEVICE, MediumLink);
-        const struct virtualdisk_window *Taken = &Other->Parameters->Window;
+        const struct virtualdisk_window *Taken = &Other->Volume.Window;
 
         if (IsWhole(Parameters) || IsWhole(Other->Parameters) ||
             vdisk_ranges_overlap(Window->offset_bytes, Window->size_bytes, Taken->offset_bytes,
@@ -199,13 +199,13 @@ static enum vdisk_status CheckOverlap(const VD_MEDIUM *Medium, const VD_PARAMETE
 
 static enum vdisk_status OpenWindow(VD_DEVICE *Device, struct vdisk_error *Error)
 {
-    const VD_PARAMETERS *Parameters = Device->Parameters;
+    const struct virtualdisk_window *Window = &Device->Volume.Window;
 
     Device->Disk = Device->Medium->Disk;
-    if (IsWhole(Parameters))
+    if (IsWhole(Device->Parameters))
         return VDISK_OK;
-    return vdisk_window_open(Device->Medium->Disk, Parameters->Window.offset_bytes,
-                             Parameters->Window.size_bytes, &Device->Disk, Error);
+    return vdisk_window_open(Device->Medium->Disk, Window->offset_bytes, Window->size_bytes,
+                             &Device->Disk, Error);
 }
 
 static VOID CloseWindow(VD_DEVICE *Device)
@@ -248,6 +248,7 @@ NTSTATUS VdMediumAttach(VD_DEVICE *Device, struct vdisk_error *Error)
 {
     enum vdisk_status Status;
 
+    Device->Volume.Window = Device->Parameters->Window;
     vdisk_mutex_lock(&MediaLock);
     Status = Join(Device, Error);
     if (Status == VDISK_OK)
@@ -281,22 +282,6 @@ VOID VdMediumLeaveAlone(VD_MEDIUM *Medium)
 {
     VdBarrierOpen(&Medium->Barrier);
     vdisk_mutex_unlock(&MediaLock);
-}
-
-NTSTATUS VdMediumResize(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_error *Error)
-{
-    VD_MEDIUM *Medium = Device->Medium;
-
-    if (Medium->Image == NULL || Medium->Memory != NULL || !IsWhole(Device->Parameters))
-        return STATUS_NOT_SUPPORTED;
-    if (Device->Volume.ReadOnly)
-        return STATUS_MEDIA_WRITE_PROTECTED;
-    if (SizeBytes < Device->Volume.SizeBytes)
-        return STATUS_INVALID_PARAMETER;
-    if (vdisk_image_resize(Medium->Image, SizeBytes, Error) != VDISK_OK)
-        return vdisk_error_to_ntstatus(Error);
-    VdStateSetSize(Device, Medium->Disk->size_bytes);
-    return STATUS_SUCCESS;
 }
 
 static VOID CloseWindows(VD_MEDIUM *Medium)

@@ -53,10 +53,7 @@ _IRQL_requires_max_(PASSIVE_LEVEL) VOID VdMediumDetach(_Inout_ struct _VD_DEVICE
 _IRQL_requires_max_(PASSIVE_LEVEL) VOID VdMediumEnterAlone(_Inout_ VD_MEDIUM *Medium);
 _IRQL_requires_max_(PASSIVE_LEVEL) VOID VdMediumLeaveAlone(_Inout_ VD_MEDIUM *Medium);
 
-/* By a worker that is alone: see IOCTL_VIRTUALDISK_RESIZE, _COMMIT and _RECONNECT. */
-_IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS
-    VdMediumResize(_Inout_ struct _VD_DEVICE *Device, _In_ ULONGLONG SizeBytes,
-                   _Inout_ struct vdisk_error *Error);
+/* By a worker that is alone: see IOCTL_VIRTUALDISK_COMMIT and _RECONNECT. */
 _IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS
     VdMediumCommit(_Inout_ struct _VD_DEVICE *Device, _Inout_ struct vdisk_error *Error);
 _IRQL_requires_max_(PASSIVE_LEVEL) NTSTATUS

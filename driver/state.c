@@ -47,7 +47,6 @@ VOID VdStateDescribe(VD_DEVICE *Device, struct vdisk_error *Error)
     Volume->PathBytes = Parameters->Path.Length;
     Volume->OverlayPath = Parameters->Overlay.Buffer;
     Volume->OverlayBytes = Parameters->Overlay.Length;
-    Volume->Window = Parameters->Window;
     Volume->SizeBytes = Disk->size_bytes;
     Volume->DiskBytes = Device->Medium->Disk->size_bytes;
     Volume->ReadOnly = Disk->read_only || (Parameters->Flags & VIRTUALDISK_FLAG_READ_ONLY) != 0;
@@ -57,13 +56,15 @@ VOID VdStateDescribe(VD_DEVICE *Device, struct vdisk_error *Error)
     ShowReadOnly(Device);
 }
 
-VOID VdStateSetSize(VD_DEVICE *Device, ULONGLONG SizeBytes)
+VOID VdStateSetSize(VD_DEVICE *Device, ULONGLONG DiskBytes)
 {
     KIRQL OldIrql;
 
     KeAcquireSpinLock(&Device->VolumeLock, &OldIrql);
-    Device->Volume.SizeBytes = SizeBytes;
-    Device->Volume.DiskBytes = SizeBytes;
+    Device->Volume.SizeBytes = Device->Disk->size_bytes;
+    Device->Volume.DiskBytes = DiskBytes;
+    if (Device->Volume.Window.style != VIRTUALDISK_STYLE_NONE)
+        Device->Volume.Window.size_bytes = Device->Disk->size_bytes;
     KeReleaseSpinLock(&Device->VolumeLock, OldIrql);
 }
 

@@ -8,9 +8,9 @@
 _IRQL_requires_max_(PASSIVE_LEVEL) VOID
     VdStateDescribe(_Inout_ VD_DEVICE *Device, _Inout_ struct vdisk_error *Error);
 
-/* The disk has grown, and with it the volume; the medium's barrier is closed. */
+/* The disk, or the device's part of it, has grown; the medium's barrier is closed. */
 _IRQL_requires_max_(DISPATCH_LEVEL) VOID
-    VdStateSetSize(_Inout_ VD_DEVICE *Device, _In_ ULONGLONG SizeBytes);
+    VdStateSetSize(_Inout_ VD_DEVICE *Device, _In_ ULONGLONG DiskBytes);
 
 /* By a worker that is alone. STATUS_MEDIA_WRITE_PROTECTED where the disk itself cannot be written.
  */

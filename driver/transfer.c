@@ -1,5 +1,6 @@
 #include "driver/transfer.h"
 #include "driver/event.h"
+#include "driver/growth.h"
 #include "driver/state.h"
 #include "driver/trim.h"
 #include "engine/base/checked.h"
@@ -147,10 +148,13 @@ static NTSTATUS ServeResize(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_
     uint64_t SizeBytes;
     const NTSTATUS Status = GetNumber(Request, &SizeBytes, sizeof(SizeBytes));
 
-    return NT_SUCCESS(Status) ? VdMediumResize(Device, SizeBytes, Error) : Status;
+    return NT_SUCCESS(Status) ? VdGrowthApply(Device, SizeBytes, Error) : Status;
 }
 
-/* The volume is its one partition. */
+/*
+ * The volume is its one partition. That of a real table is left to IOCTL_VIRTUALDISK_RESIZE, whose
+ * caller knows that the device's parameters have to follow.
+ */
 static NTSTATUS ServeGrow(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)
 {
     DISK_GROW_PARTITION Grow;
@@ -159,10 +163,12 @@ static NTSTATUS ServeGrow(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_er
 
     if (!NT_SUCCESS(Status))
         return Status;
+    if (Device->Volume.Window.style != VIRTUALDISK_STYLE_NONE)
+        return STATUS_NOT_SUPPORTED;
     if (Grow.BytesToGrow.QuadPart < 0 ||
         !vdisk_add_u64(Device->Volume.SizeBytes, (uint64_t)Grow.BytesToGrow.QuadPart, &SizeBytes))
         return STATUS_INVALID_PARAMETER;
-    return VdMediumResize(Device, SizeBytes, Error);
+    return VdGrowthApply(Device, SizeBytes, Error);
 }
 
 static NTSTATUS ServeSetReadOnly(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_error *Error)

@@ -38,7 +38,8 @@ typedef struct _VD_VOLUME {
     char Format[VD_FORMAT_BYTES];
     uint8_t Identity[VD_IDENTITY_BYTES];     /* the same for the same path and part of the disk */
     uint8_t DiskIdentity[VD_IDENTITY_BYTES]; /* the same for the same path */
-    struct virtualdisk_window Window;        /* the part of the disk; style none: all of it */
+    struct virtualdisk_window Window; /* the part of the disk; style none: all of it; its size as
+                                         SizeBytes */
 
     /* protected by the device's VolumeLock, and by its barrier against transfers */
     uint64_t SizeBytes; /* of the volume */

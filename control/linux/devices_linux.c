@@ -64,9 +64,11 @@ enum vdisk_exit vdisk_command_uninstall(const struct vdisk_arguments *arguments)
 }
 
 /* Nothing is open here. */
-bool vdisk_open_volume_resize(const struct vdisk_arguments *arguments, enum vdisk_exit *code)
+bool vdisk_open_volume_resize(const struct vdisk_arguments *arguments, uint32_t partition,
+                              enum vdisk_exit *code)
 {
     (void)arguments;
+    (void)partition;
     (void)code;
     return false;
 }

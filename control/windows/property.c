@@ -272,3 +272,59 @@ uint64_t vdisk_property_read_number(HDEVINFO set, SP_DEVINFO_DATA *info, DEVPROP
     vdisk_free(data);
     return number;
 }
+
+static bool store_window_value(HDEVINFO set, SP_DEVINFO_DATA *info,
+                               const struct virtualdisk_window *window)
+{
+    HKEY key = SetupDiOpenDevRegKey(set, info, DICS_FLAG_GLOBAL, 0, DIREG_DEV, KEY_SET_VALUE);
+    if (key == INVALID_HANDLE_VALUE)
+        return false;
+    LSTATUS status = RegSetValueExW(key, VIRTUALDISK_VALUE_WINDOW, 0, REG_BINARY,
+                                    (const BYTE *)window, sizeof(*window));
+    RegCloseKey(key);
+    SetLastError((DWORD)status);
+    return status == ERROR_SUCCESS;
+}
+
+static bool store_window_property(HDEVINFO set, SP_DEVINFO_DATA *info,
+                                  const struct virtualdisk_window *window)
+{
+    set_property_function *set_property =
+        (set_property_function *)find_setup_function("SetupDiSetDevicePropertyW");
+    const DEVPROPKEY key = {PROPERTY_GUID, VIRTUALDISK_PID_WINDOW};
+    return set_property(set, info, &key, DEVPROP_TYPE_BINARY, (const BYTE *)window, sizeof(*window),
+                        0);
+}
+
+/* Changes one of the two forms. False: it is there, and could not be changed. */
+static bool resize_window(void *data, DWORD bytes, uint64_t size_bytes, uint64_t *old_bytes,
+                          bool (*store)(HDEVINFO, SP_DEVINFO_DATA *,
+                                        const struct virtualdisk_window *),
+                          HDEVINFO set, SP_DEVINFO_DATA *info)
+{
+    struct virtualdisk_window window;
+    bool fits = data != NULL && bytes == sizeof(window);
+    if (fits)
+        memcpy(&window, data, sizeof(window));
+    vdisk_free(data);
+    if (!fits)
+        return true;
+    *old_bytes = window.size_bytes;
+    window.size_bytes = size_bytes;
+    return store(set, info, &window);
+}
+
+bool vdisk_property_resize_window(HDEVINFO set, SP_DEVINFO_DATA *info, uint64_t size_bytes,
+                                  uint64_t *old_bytes)
+{
+    DWORD bytes;
+    *old_bytes = 0;
+    void *data = read_value(set, info, VIRTUALDISK_VALUE_WINDOW, REG_BINARY, &bytes);
+    if (!resize_window(data, bytes, size_bytes, old_bytes, store_window_value, set, info))
+        return false;
+    data = read_property(set, info, VIRTUALDISK_PID_WINDOW, DEVPROP_TYPE_BINARY, &bytes);
+    if (!resize_window(data, bytes, size_bytes, old_bytes, store_window_property, set, info))
+        return false;
+    SetLastError(*old_bytes == 0 ? ERROR_NOT_FOUND : ERROR_SUCCESS);
+    return *old_bytes != 0;
+}

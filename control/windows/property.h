@@ -46,6 +46,13 @@ void vdisk_properties_free(struct vdisk_properties *properties);
 bool vdisk_properties_store(const struct vdisk_properties *properties, HDEVINFO set,
                             SP_DEVINFO_DATA *info);
 
+/*
+ * Gives the parameter Window another size, in both forms, and tells the old one. False, with
+ * GetLastError: there is none, or it cannot be written.
+ */
+bool vdisk_property_resize_window(HDEVINFO set, SP_DEVINFO_DATA *info, uint64_t size_bytes,
+                                  uint64_t *old_bytes);
+
 /* One value of the hardware key. NULL: there is none, or no memory. Free with vdisk_free. */
 wchar_t *vdisk_property_read_value(HDEVINFO set, SP_DEVINFO_DATA *info, const wchar_t *name);
 

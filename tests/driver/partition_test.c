@@ -1,9 +1,15 @@
 /* The partitions of an image, each a volume of its own, at the same time. */
 #include "tests/driver/harness.h"
 
+#include <initguid.h>
 #include <winioctl.h>
+#include <devpropdef.h>
+#include <setupapi.h>
 
+#include <stdio.h>
 #include <string.h>
+
+#include "virtualdisk/driver_abi.h"
 
 #define MEGABYTE    (1024u * 1024)
 #define DISK_BYTES  (16u * MEGABYTE)
@@ -68,21 +74,35 @@ static DWORD WINAPI fill_volume(void *context)
 }
 
 /* Both at the same time, so that a mistake of the one shows in the other. */
-static void fill_both(const struct volume volumes[2])
-{
+struct filling {
     struct worker workers[2];
     HANDLE threads[2];
+};
 
+static void start_filling(struct filling *filling, const struct volume volumes[2])
+{
     for (unsigned i = 0; i < 2; i++) {
-        workers[i] = (struct worker){&volumes[i], 100 + i, 0};
-        threads[i] = CreateThread(NULL, 0, fill_volume, &workers[i], 0, NULL);
-        CHECK(threads[i] != NULL);
+        filling->workers[i] = (struct worker){&volumes[i], 100 + i, 0};
+        filling->threads[i] = CreateThread(NULL, 0, fill_volume, &filling->workers[i], 0, NULL);
+        CHECK(filling->threads[i] != NULL);
     }
-    CHECK_EQUAL(WaitForMultipleObjects(2, threads, TRUE, 60000), WAIT_OBJECT_0);
+}
+
+static void finish_filling(struct filling *filling)
+{
+    CHECK_EQUAL(WaitForMultipleObjects(2, filling->threads, TRUE, 60000), WAIT_OBJECT_0);
     for (unsigned i = 0; i < 2; i++) {
-        CHECK_EQUAL(workers[i].error, 0);
-        CloseHandle(threads[i]);
+        CHECK_EQUAL(filling->workers[i].error, 0);
+        CloseHandle(filling->threads[i]);
     }
+}
+
+static void fill_both(const struct volume volumes[2])
+{
+    struct filling filling;
+
+    start_filling(&filling, volumes);
+    finish_filling(&filling);
 }
 
 /* Calls `read` for every piece of a partition, which must be what fill_both wrote. */
@@ -114,7 +134,7 @@ static void expect_zeros(const wchar_t *image, uint32_t offset_bytes, uint32_t l
 }
 
 /* Neither volume reaches a byte beyond its partition. */
-static void expect_bounds(const struct volume *volume)
+static void expect_bounds(const struct volume *volume, uint32_t size_bytes)
 {
     unsigned char *buffer = make_buffer(4096);
     GET_LENGTH_INFORMATION length = {0};
@@ -122,14 +142,14 @@ static void expect_bounds(const struct volume *volume)
     CHECK_EQUAL(
         control(volume->handle, IOCTL_DISK_GET_LENGTH_INFO, NULL, 0, &length, sizeof length, NULL),
         0);
-    CHECK_EQUAL(length.Length.QuadPart, PART_BYTES);
-    CHECK(transfer(volume->handle, true, PART_BYTES, buffer, 512, NULL) != 0);
-    CHECK(transfer(volume->handle, true, PART_BYTES - 512, buffer, 1024, NULL) != 0);
-    CHECK(transfer(volume->handle, false, PART_BYTES, buffer, 512, NULL) != 0);
+    CHECK_EQUAL(length.Length.QuadPart, size_bytes);
+    CHECK(transfer(volume->handle, true, size_bytes, buffer, 512, NULL) != 0);
+    CHECK(transfer(volume->handle, true, size_bytes - 512, buffer, 1024, NULL) != 0);
+    CHECK(transfer(volume->handle, false, size_bytes, buffer, 512, NULL) != 0);
     VirtualFree(buffer, 0, MEM_RELEASE);
 }
 
-static void expect_partition(const struct volume *volume, unsigned index)
+static void expect_partition(const struct volume *volume, unsigned index, uint32_t size_bytes)
 {
     PARTITION_INFORMATION_EX partition = {0};
 
@@ -138,7 +158,7 @@ static void expect_partition(const struct volume *volume, unsigned index)
                 0);
     CHECK_EQUAL(partition.PartitionStyle, PARTITION_STYLE_MBR);
     CHECK_EQUAL(partition.StartingOffset.QuadPart, starts[index]);
-    CHECK_EQUAL(partition.PartitionLength.QuadPart, PART_BYTES);
+    CHECK_EQUAL(partition.PartitionLength.QuadPart, size_bytes);
     CHECK_EQUAL(partition.PartitionNumber, index + 1);
     CHECK_EQUAL(partition.Mbr.PartitionType, 7);
 }
@@ -154,8 +174,8 @@ static void test_two_at_once(void)
     for (unsigned i = 0; i < 2; i++)
         open_partition(&volumes[i], image, names[i]);
     for (unsigned i = 0; i < 2; i++) {
-        expect_bounds(&volumes[i]);
-        expect_partition(&volumes[i], i);
+        expect_bounds(&volumes[i], PART_BYTES);
+        expect_partition(&volumes[i], i, PART_BYTES);
     }
     fill_both(volumes);
     for (unsigned i = 0; i < 2; i++)
@@ -223,7 +243,116 @@ static void test_all_or_none(void)
     CHECK_EQUAL(GetFileAttributesW(image), INVALID_FILE_ATTRIBUTES);
 }
 
+/* What the device of a partition would start with the next time, from its property and its key. */
+static void expect_window(uint32_t number, uint64_t size_bytes)
+{
+    static const DEVPROPKEY key = {VIRTUALDISK_PROPERTY_GUID, VIRTUALDISK_PID_WINDOW};
+    const HDEVINFO set =
+        SetupDiGetClassDevsW(NULL, L"Root", NULL, DIGCF_ALLCLASSES | DIGCF_PRESENT);
+    SP_DEVINFO_DATA info = {.cbSize = sizeof info};
+    unsigned found = 0;
+
+    CHECK(set != INVALID_HANDLE_VALUE);
+    for (DWORD i = 0; SetupDiEnumDeviceInfo(set, i, &info); i++) {
+        struct virtualdisk_window window;
+        DEVPROPTYPE type;
+        DWORD bytes = sizeof window;
+        const HKEY values =
+            SetupDiOpenDevRegKey(set, &info, DICS_FLAG_GLOBAL, 0, DIREG_DEV, KEY_QUERY_VALUE);
+
+        if (RegQueryValueExW(values, VIRTUALDISK_VALUE_WINDOW, NULL, NULL, (BYTE *)&window,
+                             &bytes) == 0 &&
+            window.number == number) {
+            CHECK_EQUAL(window.size_bytes, size_bytes);
+            found++;
+        }
+        if (values != INVALID_HANDLE_VALUE)
+            RegCloseKey(values);
+        if (SetupDiGetDevicePropertyW(set, &info, &key, &type, (BYTE *)&window, sizeof window, NULL,
+                                      0) &&
+            window.number == number) {
+            CHECK_EQUAL(window.size_bytes, size_bytes);
+            found++;
+        }
+    }
+    SetupDiDestroyDeviceInfoList(set);
+    CHECK_EQUAL(found, 2);
+}
+
+static void resize(const wchar_t *arguments, DWORD exit_code)
+{
+    struct outcome outcome;
+
+    run_control(&outcome, L"resize %ls", arguments);
+    if (outcome.exit_code != exit_code)
+        test_fail(__FILE__, __LINE__, "resize %ls ended with %lu: %s", arguments, outcome.exit_code,
+                  outcome.err);
+}
+
+static void expect_extent(const struct volume *volume, unsigned index, uint32_t size_bytes)
+{
+    VOLUME_DISK_EXTENTS extents = {0};
+
+    CHECK_EQUAL(control(volume->handle, IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS, NULL, 0, &extents,
+                        sizeof extents, NULL),
+                0);
+    CHECK_EQUAL(extents.NumberOfDiskExtents, 1);
+    CHECK_EQUAL(extents.Extents[0].StartingOffset.QuadPart, starts[index]);
+    CHECK_EQUAL(extents.Extents[0].ExtentLength.QuadPart, size_bytes);
+}
+
+static void expect_size(const struct volume *volume, unsigned index, uint32_t size_bytes)
+{
+    expect_bounds(volume, size_bytes);
+    expect_partition(volume, index, size_bytes);
+    expect_extent(volume, index, size_bytes);
+    expect_window(index + 1, size_bytes);
+}
+
+/* Up to its neighbour and no further, the last one with the disk; while both are written to. */
+static void test_grow(void)
+{
+    const wchar_t *names[] = {L"--partition 1", L"--partition 2"};
+    wchar_t image[PATH_CHARS], arguments[PATH_CHARS + 64];
+    struct volume volumes[2];
+    struct filling filling;
+    WIN32_FILE_ATTRIBUTE_DATA file;
+
+    wcscpy(image, test_path(L"parted.img"));
+    make_disk(image);
+    for (unsigned i = 0; i < 2; i++)
+        open_partition(&volumes[i], image, names[i]);
+    start_filling(&filling, volumes);
+    _snwprintf(arguments, PATH_CHARS + 64, L"%ls +1M", volumes[0].letter);
+    resize(arguments, 0);
+    resize(arguments, 1); /* the second one begins there */
+    _snwprintf(arguments, PATH_CHARS + 64, L"\"%ls\" 20M --partition 2", image);
+    resize(arguments, 0);
+    _snwprintf(arguments, PATH_CHARS + 64, L"\"%ls\" +1M", image);
+    resize(arguments, 64); /* which of them? */
+    _snwprintf(arguments, PATH_CHARS + 64, L"\"%ls\" +1M --partition 3", image);
+    resize(arguments, 75);
+    finish_filling(&filling);
+    expect_size(&volumes[0], 0, PART_BYTES + MEGABYTE);
+    expect_size(&volumes[1], 1, 20 * MEGABYTE);
+    for (unsigned i = 0; i < 2; i++) {
+        expect_pieces(&volumes[i], NULL, i);
+        volume_close(&volumes[i]);
+    }
+    CHECK(GetFileAttributesExW(image, GetFileExInfoStandard, &file));
+    CHECK_EQUAL(file.nFileSizeLow, 26 * MEGABYTE);
+    for (unsigned i = 0; i < 2; i++) {
+        open_partition(&volumes[i], image, names[i]);
+        expect_pieces(&volumes[i], NULL, i);
+    }
+    expect_size(&volumes[0], 0, PART_BYTES + MEGABYTE);
+    expect_size(&volumes[1], 1, 20 * MEGABYTE);
+    for (unsigned i = 0; i < 2; i++)
+        volume_close(&volumes[i]);
+}
+
 const struct test_case partition_cases[] = {
+    {"partition_grow", test_grow},
     {"partition_two_at_once", test_two_at_once},
     {"partition_whole_and_part", test_whole_and_part},
     {"partition_all_or_none", test_all_or_none},

@@ -18,9 +18,9 @@ static const struct soak_layout layouts[SOAK_IMAGES][LAYOUTS] = {
         {L"soak0.img", L"", NULL, SOAK_PLAIN, false, true, 8},
     },
     {
-        {L"soak1.vhdx", L"", NULL, SOAK_PLAIN, true, false, 1},
-        {L"soak1.qcow2", L"", NULL, SOAK_PLAIN, true, false, 1},
-        {L"soak1.vmdk", L"", NULL, SOAK_PLAIN, true, false, 1},
+        {L"soak1.vhdx", L"", NULL, SOAK_PLAIN, true, true, 1},
+        {L"soak1.qcow2", L"", NULL, SOAK_PLAIN, true, true, 1},
+        {L"soak1.vmdk", L"", NULL, SOAK_PLAIN, true, true, 1},
         {L"soak1.vhdx", L"", L"soak1-over.vhdx", SOAK_OVERLAY, true, false, 1},
     },
     {

@@ -129,22 +129,31 @@ static void close_in_vain(struct soak_image *image)
     CHECK_EQUAL(outcome.exit_code, 75);
 }
 
+static void refuse_growth(const struct soak_image *image)
+{
+    const struct soak_volume *volume = &image->volumes[0];
+    const uint64_t size_bytes = (uint64_t)volume->sectors * SOAK_SECTOR_BYTES + GROW_BYTES;
+    const enum soak_layer layer = image->layout->layer;
+
+    if (layer == SOAK_MEMORY || layer == SOAK_RAM)
+        CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_RESIZE, &size_bytes, sizeof size_bytes),
+                    ERROR_NOT_SUPPORTED);
+    else if (image->layout->in_parts) /* the second one is in the way */
+        CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_RESIZE, &size_bytes, sizeof size_bytes),
+                    ERROR_INVALID_PARAMETER);
+}
+
+/* The last partition, or the whole disk. */
 static void enlarge(struct soak_image *image)
 {
-    struct soak_volume *volume = &image->volumes[0];
+    struct soak_volume *volume = &image->volumes[image->volume_count - 1];
     const uint64_t size_bytes = (uint64_t)volume->sectors * SOAK_SECTOR_BYTES + GROW_BYTES;
 
-    if (size_bytes > (uint64_t)SOAK_SECTORS_MAX * SOAK_SECTOR_BYTES)
+    refuse_growth(image);
+    if (!image->layout->grows || size_bytes > (uint64_t)SOAK_SECTORS_MAX * SOAK_SECTOR_BYTES)
         return;
-    if (!image->layout->grows) {
-        if (image->layout->layer == SOAK_MEMORY || image->layout->layer == SOAK_RAM ||
-            image->layout->in_parts)
-            CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_RESIZE, &size_bytes, sizeof size_bytes),
-                        ERROR_NOT_SUPPORTED);
-        return;
-    }
     if (test_random_chance(&chance, 50))
-        soak_run(L"resize \"%ls\" +1M", soak_image_path(image));
+        soak_run(L"resize %ls +1M", volume->letter);
     else
         CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_RESIZE, &size_bytes, sizeof size_bytes), 0);
     InterlockedExchangeAdd(&volume->sectors, GROW_BYTES / SOAK_SECTOR_BYTES);
