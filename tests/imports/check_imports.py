@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
 """Checks that every name which a binary imports is exported where it has to load: by the older
-kernel and system whose exports are listed one name a line in FOLDER/<library>.txt, and by Wine.
+kernel and system whose exports are listed one name a line in EXPORTS/<library>.txt, and by Wine.
 
-usage: check_imports.py ALLOWED [--exports FOLDER] [--wine FOLDER] BINARY...
+usage: check_imports.py ALLOWED EXPORTS [--wine FOLDER] BINARY...
 """
 
 import argparse
 import pathlib
 import struct
 import sys
-
-SKIPPED = 77
 
 
 class Image:
@@ -102,19 +100,14 @@ def read_allowed(path: pathlib.Path) -> set[tuple[str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("allowed", type=pathlib.Path)
-    parser.add_argument("--exports", type=pathlib.Path)
+    parser.add_argument("exports", type=pathlib.Path)
     parser.add_argument("--wine", type=pathlib.Path)
     parser.add_argument("binaries", nargs="+", type=pathlib.Path)
     arguments = parser.parse_args()
 
-    places = []
-    for kind, folder in ((Listed, arguments.exports), (Wine, arguments.wine)):
-        if folder and folder.is_dir():
-            places.append(kind(folder))
-        elif folder:
-            print(f"skipped: there is no {folder}")
-    if not places:
-        sys.exit(SKIPPED)
+    places = [Listed(arguments.exports)]
+    if arguments.wine:
+        places.append(Wine(arguments.wine))
 
     allowed = read_allowed(arguments.allowed)
     missing = count = 0
