@@ -228,6 +228,26 @@ static BOOLEAN IsPreprocessed(const FX_PREPROCESS *Entry, UCHAR MinorFunction)
     return Entry->MinorCount == 0;
 }
 
+/*
+ * What Windows' I/O manager does and Wine's leaves out: a file that was opened for it writes
+ * through.
+ */
+static VOID MarkWriteThrough(IO_STACK_LOCATION *Stack)
+{
+    FILE_OBJECT *File = Stack->FileObject;
+
+    if (File == NULL) {
+        return;
+    }
+    if (Stack->MajorFunction == IRP_MJ_CREATE &&
+        (Stack->Parameters.Create.Options & FILE_WRITE_THROUGH) != 0) {
+        File->Flags |= FO_WRITE_THROUGH;
+    }
+    if (Stack->MajorFunction == IRP_MJ_WRITE && (File->Flags & FO_WRITE_THROUGH) != 0) {
+        Stack->Flags |= SL_WRITE_THROUGH;
+    }
+}
+
 NTSTATUS NTAPI FxDispatch(DEVICE_OBJECT *Wdm, IRP *Irp)
 {
     IO_STACK_LOCATION *Stack = IoGetCurrentIrpStackLocation(Irp);
@@ -241,6 +261,7 @@ NTSTATUS NTAPI FxDispatch(DEVICE_OBJECT *Wdm, IRP *Irp)
     if (Device->Settings.Control && !Device->Initialized) {
         return FxCompleteIrp(Irp, STATUS_INVALID_DEVICE_STATE);
     }
+    MarkWriteThrough(Stack);
     Preprocess = &Device->Settings.Preprocess[Stack->MajorFunction];
     if (!IsPreprocessed(Preprocess, Stack->MinorFunction)) {
         return DispatchToFramework(Device, Irp);
