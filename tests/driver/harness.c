@@ -11,7 +11,7 @@
 static const struct test_case *const tables[] = {
     ioctl_cases, transfer_cases,  lifetime_cases, refusal_cases,    format_cases,
     fuzz_cases,  close_cases,     change_cases,   statistics_cases, trim_cases,
-    soak_cases,  partition_cases, overlay_cases,  vanish_cases,
+    soak_cases,  partition_cases, overlay_cases,  vanish_cases,     flush_cases,
 };
 
 static jmp_buf failed;
@@ -120,6 +120,21 @@ void run_control(struct outcome *outcome, const wchar_t *format, ...)
     CloseHandle(process.hProcess);
     collect_output(startup.hStdOutput, outcome->out);
     collect_output(startup.hStdError, outcome->err);
+}
+
+void must_run(const wchar_t *format, ...)
+{
+    static struct outcome outcome;
+    static wchar_t command[PATH_CHARS * 2];
+    va_list arguments;
+
+    va_start(arguments, format);
+    _vsnwprintf(command, PATH_CHARS * 2 - 1, format, arguments);
+    va_end(arguments);
+    run_control(&outcome, L"%ls", command);
+    if (outcome.exit_code != 0)
+        test_fail(__FILE__, __LINE__, "%ls ended with %lu: %s%s", command, outcome.exit_code,
+                  outcome.out, outcome.err);
 }
 
 /* The value of "letter" in the answer of `open --json`. */

@@ -35,6 +35,7 @@ extern const struct test_case soak_cases[];
 extern const struct test_case partition_cases[];
 extern const struct test_case overlay_cases[];
 extern const struct test_case vanish_cases[];
+extern const struct test_case flush_cases[];
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...);
 
@@ -67,6 +68,9 @@ struct outcome {
 
 /* Runs the control utility; `arguments` is a command line without the program. */
 void run_control(struct outcome *outcome, const wchar_t *format, ...);
+
+/* Runs the control utility, which must end with 0. */
+void must_run(const wchar_t *format, ...);
 
 /*
  * CreateProcess. In Wine a new process whose address space has no room for what every process needs

@@ -44,21 +44,6 @@ static const struct soak_layout layouts[SOAK_IMAGES][LAYOUTS] = {
     },
 };
 
-void soak_run(const wchar_t *format, ...)
-{
-    static struct outcome outcome;
-    static wchar_t command[PATH_CHARS * 2];
-    va_list arguments;
-
-    va_start(arguments, format);
-    _vsnwprintf(command, PATH_CHARS * 2 - 1, format, arguments);
-    va_end(arguments);
-    run_control(&outcome, L"%ls", command);
-    if (outcome.exit_code != 0)
-        test_fail(__FILE__, __LINE__, "%ls ended with %lu: %s%s", command, outcome.exit_code,
-                  outcome.out, outcome.err);
-}
-
 static uint32_t volume_start(const struct soak_image *image, unsigned index)
 {
     return image->layout->in_parts ? PART_START + index * PART_SECTORS : 0;
@@ -133,10 +118,10 @@ static void make_files(struct soak_image *image)
     if (layout->top != NULL)
         DeleteFileW(test_path(layout->top));
     make_contents(image, test_path(L"contents.img"));
-    soak_run(L"convert \"%ls\" \"%ls\" %ls", test_path(L"contents.img"), test_path(layout->file),
+    must_run(L"convert \"%ls\" \"%ls\" %ls", test_path(L"contents.img"), test_path(layout->file),
              layout->options);
     if (layout->layer == SOAK_CHILD)
-        soak_run(L"create \"%ls\" --parent \"%ls\"", test_path(layout->top),
+        must_run(L"create \"%ls\" --parent \"%ls\"", test_path(layout->top),
                  test_path(layout->file));
 }
 
@@ -184,7 +169,7 @@ bool soak_image_forgets(const struct soak_image *image)
 
 static void open_ram(struct soak_image *image)
 {
-    soak_run(L"open --ram \"%ls\" --letter R: --whole", soak_image_path(image));
+    must_run(L"open --ram \"%ls\" --letter R: --whole", soak_image_path(image));
     wcscpy(image->volumes[0].letter, L"R:");
 }
 
@@ -257,7 +242,7 @@ static void compare_file(struct soak_image *image, const wchar_t *name, bool wit
     if (!is_raw)
         check_file(name);
     DeleteFileW(test_path(L"contents.img"));
-    soak_run(L"convert \"%ls\" \"%ls\"", test_path(name), test_path(L"contents.img"));
+    must_run(L"convert \"%ls\" \"%ls\"", test_path(name), test_path(L"contents.img"));
     for (unsigned i = 0; i < image->volume_count; i++)
         compare_volume(image, i, with_saved, test_path(L"contents.img"));
 }

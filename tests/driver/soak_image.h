@@ -52,7 +52,4 @@ void soak_image_open_volume(struct soak_image *image, unsigned index);
 /* When it is closed: its files, by `check` and `convert`, without the driver. */
 void soak_image_verify(struct soak_image *image);
 
-/* Runs the utility, which must end with 0. */
-void soak_run(const wchar_t *format, ...);
-
 #endif

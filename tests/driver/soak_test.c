@@ -77,7 +77,7 @@ static DWORD ask(const struct soak_volume *volume, DWORD code, const void *input
 static void close_softly(struct soak_image *image)
 {
     park(image);
-    soak_run(L"close \"%ls\"", soak_image_path(image));
+    must_run(L"close \"%ls\"", soak_image_path(image));
     if (soak_image_forgets(image))
         restore_all(image);
     soak_image_open(image);
@@ -88,7 +88,7 @@ static void close_softly(struct soak_image *image)
 static void close_by_force(struct soak_image *image)
 {
     set_phase(image, SOAK_CLOSING);
-    soak_run(L"close \"%ls\" --force", soak_image_path(image));
+    must_run(L"close \"%ls\" --force", soak_image_path(image));
     wait_parked(image);
     if (soak_image_forgets(image))
         restore_all(image);
@@ -106,7 +106,7 @@ static void close_one(struct soak_image *image)
     soak_volume_set_phase(volume, by_force ? SOAK_CLOSING : SOAK_PARKED);
     if (!by_force)
         soak_volume_wait_parked(volume);
-    soak_run(L"close %ls %ls", volume->letter, by_force ? L"--force" : L"");
+    must_run(L"close %ls %ls", volume->letter, by_force ? L"--force" : L"");
     soak_volume_wait_parked(volume);
     if (soak_image_forgets(image) && image->volume_count == 1)
         soak_volume_restore(volume);
@@ -153,7 +153,7 @@ static void enlarge(struct soak_image *image)
     if (!image->layout->grows || size_bytes > (uint64_t)SOAK_SECTORS_MAX * SOAK_SECTOR_BYTES)
         return;
     if (test_random_chance(&chance, 50))
-        soak_run(L"resize %ls +1M", volume->letter);
+        must_run(L"resize %ls +1M", volume->letter);
     else
         CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_RESIZE, &size_bytes, sizeof size_bytes), 0);
     InterlockedExchangeAdd(&volume->sectors, GROW_BYTES / SOAK_SECTOR_BYTES);
@@ -166,11 +166,11 @@ static void protect_by_command(struct soak_image *image)
 
     soak_volume_set_phase(volume, SOAK_PARKED);
     soak_volume_wait_parked(volume);
-    soak_run(L"set %ls --read-only", volume->letter);
+    must_run(L"set %ls --read-only", volume->letter);
     soak_volume_check(volume);
     CHECK_EQUAL(ask(volume, IOCTL_VIRTUALDISK_SET_READ_ONLY, &zero, sizeof zero), 0);
-    soak_run(L"set %ls --read-only", volume->letter);
-    soak_run(L"set %ls --read-write", volume->letter);
+    must_run(L"set %ls --read-only", volume->letter);
+    must_run(L"set %ls --read-write", volume->letter);
     soak_volume_set_phase(volume, SOAK_RUNNING);
 }
 
@@ -242,7 +242,7 @@ static void end_overlay(struct soak_image *image)
     if (image->layout->layer != SOAK_OVERLAY && image->layout->layer != SOAK_MEMORY)
         return;
     park(image);
-    soak_run(L"close \"%ls\" %ls", soak_image_path(image), keep ? L"--commit" : L"--discard");
+    must_run(L"close \"%ls\" %ls", soak_image_path(image), keep ? L"--commit" : L"--discard");
     if (keep)
         save_all(image);
     else
@@ -257,7 +257,7 @@ static void look(struct soak_image *image)
                                               L"list", L"list --json"};
     const size_t index = test_random_below(&chance, sizeof commands / sizeof commands[0]);
 
-    soak_run(commands[index], any_volume(image)->letter);
+    must_run(commands[index], any_volume(image)->letter);
 }
 
 static void check_again(struct soak_image *image)
@@ -345,7 +345,7 @@ static void check_everything(void)
             soak_volume_stop(&image->volumes[v]);
             soak_volume_check(&image->volumes[v]);
         }
-        soak_run(L"close \"%ls\"", soak_image_path(image));
+        must_run(L"close \"%ls\"", soak_image_path(image));
         soak_image_verify(image);
     }
 }

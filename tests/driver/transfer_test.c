@@ -1,4 +1,4 @@
-/* Reads, writes and flushes through the volume, against a model and against the image file. */
+/* Reads and writes through the volume, against a model and against the image file. */
 #include "tests/driver/lane.h"
 
 #include <stdio.h>
@@ -141,51 +141,6 @@ static void test_zero_length(void)
     VirtualFree(buffer, 0, MEM_RELEASE);
 }
 
-/* What was written is in the image file before a flush, or a write-through write, returns. */
-static void check_durable(const struct volume *volume, HANDLE handle, bool flush, uint32_t seed)
-{
-    unsigned char *buffer = make_buffer(65536), *content = make_buffer(65536);
-
-    for (uint32_t i = 0; i < 20; i++) {
-        const uint64_t offset = (uint64_t)(next_random(&seed) % 200) * 65536;
-
-        fill_random(buffer, 65536, &seed);
-        CHECK_EQUAL(transfer(handle, true, offset, buffer, 65536, NULL), 0);
-        if (flush)
-            CHECK(FlushFileBuffers(handle));
-        read_file(volume->image, offset, content, 65536);
-        CHECK(memcmp(buffer, content, 65536) == 0);
-    }
-    VirtualFree(buffer, 0, MEM_RELEASE);
-    VirtualFree(content, 0, MEM_RELEASE);
-}
-
-static void test_flush(void)
-{
-    struct volume volume;
-
-    open_new(&volume, L"flush.img", DISK_BYTES);
-    check_durable(&volume, volume.handle, true, 5);
-    volume_close(&volume);
-}
-
-static void test_write_through(void)
-{
-    struct volume volume;
-    wchar_t name[16];
-    HANDLE handle;
-
-    open_new(&volume, L"write_through.img", DISK_BYTES);
-    _snwprintf(name, 16, L"\\\\.\\%ls", volume.letter);
-    handle = CreateFileW(
-        name, GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING,
-        FILE_FLAG_OVERLAPPED | FILE_FLAG_NO_BUFFERING | FILE_FLAG_WRITE_THROUGH, NULL);
-    CHECK(handle != INVALID_HANDLE_VALUE);
-    check_durable(&volume, handle, false, 6);
-    CloseHandle(handle);
-    volume_close(&volume);
-}
-
 static void check_read_only(struct volume *volume)
 {
     unsigned char *buffer = make_buffer(4096);
@@ -253,8 +208,6 @@ const struct test_case transfer_cases[] = {
     {"transfer_past_the_end", test_past_the_end},
     {"transfer_unaligned", test_unaligned},
     {"transfer_zero_length", test_zero_length},
-    {"transfer_flush", test_flush},
-    {"transfer_write_through", test_write_through},
     {"transfer_read_only_option", test_read_only_option},
     {"transfer_read_only_file", test_read_only_file},
     {"transfer_large_disk", test_large_disk},
