@@ -242,7 +242,8 @@ static NTSTATUS NTAPI VdEvtPrepareHardware(WDFDEVICE Handle, WDFCMRESLIST Resour
     UNREFERENCED_PARAMETER(ResourcesTranslated);
     if (!NT_SUCCESS(Status)) {
         DbgPrint("VirtualDisk: starting failed: %08lx\n", Status);
-        VdEventWrite(Device, VdEventStartRefused, Status, &Error);
+        if (Status != VD_STATUS_RETURNED) /* which nobody has to hear of */
+            VdEventWrite(Device, VdEventStartRefused, Status, &Error);
         StopDevice(Device);
     }
     VdStartStatusWrite(Handle, Status, &Error);

@@ -7,7 +7,8 @@
 #include "virtualdisk/layer.h"
 
 /* Devices may differ in these and share an image all the same. */
-#define OWN_FLAGS (VIRTUALDISK_FLAG_NO_LETTER | VIRTUALDISK_FLAG_PERSISTENT)
+#define OWN_FLAGS                                                                                  \
+    (VIRTUALDISK_FLAG_NO_LETTER | VIRTUALDISK_FLAG_PERSISTENT | VIRTUALDISK_FLAG_VOLATILE)
 
 static LIST_ENTRY Media = {&Media, &Media}; /* protected by MediaLock */
 static struct vdisk_mutex MediaLock;

@@ -54,18 +54,21 @@ static NTSTATUS QueryProperty(const VD_OWNER *Owner, const VD_SOURCE *Source, WD
     return Status;
 }
 
+static NTSTATUS OpenKey(const VD_OWNER *Owner, WDFKEY *Key)
+{
+    return Owner->Init != NULL ? WdfFdoInitOpenRegistryKey(Owner->Init, PLUGPLAY_REGKEY_DEVICE,
+                                                           KEY_READ, WDF_NO_OBJECT_ATTRIBUTES, Key)
+                               : WdfDeviceOpenRegistryKey(Owner->Device, PLUGPLAY_REGKEY_DEVICE,
+                                                          KEY_READ, WDF_NO_OBJECT_ATTRIBUTES, Key);
+}
+
 static NTSTATUS QueryValue(const VD_OWNER *Owner, const VD_SOURCE *Source, WDFMEMORY *Memory)
 {
     UNICODE_STRING Name;
     ULONG Type;
     WDFKEY Key;
-    NTSTATUS Status;
+    NTSTATUS Status = OpenKey(Owner, &Key);
 
-    Status = Owner->Init != NULL
-                 ? WdfFdoInitOpenRegistryKey(Owner->Init, PLUGPLAY_REGKEY_DEVICE, KEY_READ,
-                                             WDF_NO_OBJECT_ATTRIBUTES, &Key)
-                 : WdfDeviceOpenRegistryKey(Owner->Device, PLUGPLAY_REGKEY_DEVICE, KEY_READ,
-                                            WDF_NO_OBJECT_ATTRIBUTES, &Key);
     /* Some devices have no such key. What is not said there leaves the strictest choice. */
     if (!NT_SUCCESS(Status))
         return STATUS_OBJECT_NAME_NOT_FOUND;
@@ -171,6 +174,26 @@ static NTSTATUS ReadFlags(const VD_OWNER *Owner, VD_PARAMETERS *Parameters)
     return Status;
 }
 
+/* Plug and Play has brought back what was to be gone after a restart. */
+static NTSTATUS RefuseReturned(const VD_OWNER *Owner, VD_PARAMETERS *Parameters)
+{
+    UNICODE_STRING Name;
+    WDFKEY Key, Mark;
+    NTSTATUS Status;
+
+    if ((Parameters->Flags & VIRTUALDISK_FLAG_VOLATILE) == 0)
+        return STATUS_SUCCESS;
+    Status = OpenKey(Owner, &Key);
+    if (NT_SUCCESS(Status)) {
+        RtlInitUnicodeString(&Name, VIRTUALDISK_KEY_VOLATILE);
+        Status = WdfRegistryOpenKey(Key, &Name, KEY_READ, WDF_NO_OBJECT_ATTRIBUTES, &Mark);
+        if (NT_SUCCESS(Status))
+            WdfRegistryClose(Mark);
+        WdfRegistryClose(Key);
+    }
+    return Status == STATUS_OBJECT_NAME_NOT_FOUND ? VD_STATUS_RETURNED : Status;
+}
+
 static NTSTATUS ReadWindow(const VD_OWNER *Owner, VD_PARAMETERS *Parameters)
 {
     struct virtualdisk_window *Window = &Parameters->Window;
@@ -270,6 +293,7 @@ static const struct {
 } Readers[] = {
     {"parameter FilePath", ReadPath},
     {"parameter Flags", ReadFlags},
+    {NULL, RefuseReturned},
     {"parameter Format", ReadImageFormat},
     {"parameter Files", ReadFiles},
     {"parameter Window", ReadWindow},
@@ -288,6 +312,8 @@ static NTSTATUS Fail(struct vdisk_error *Error, NTSTATUS Status, const char *Par
         Reason = "the device was not told which image to open";
     if (Status == STATUS_INSUFFICIENT_RESOURCES)
         Reason = "there is no memory";
+    if (Status == VD_STATUS_RETURNED)
+        Reason = "the system was restarted since the image was opened";
     vdisk_fail_native(Error, VDISK_INVALID, (uint32_t)Status, NULL, VDISK_NO_OFFSET, Reason);
     Error->structure = Parameter;
     return Status;

@@ -25,6 +25,9 @@ typedef struct _VD_PARAMETERS {
     struct virtualdisk_window Window; /* style none: the whole disk */
 } VD_PARAMETERS;
 
+/* No volume any more: see VIRTUALDISK_KEY_VOLATILE. A status that no file system gives. */
+#define VD_STATUS_RETURNED STATUS_PLUGPLAY_NO_DEVICE
+
 /*
  * Reads the device's properties or, one by one, the values of its hardware key. On failure `Error`
  * says what was wrong.

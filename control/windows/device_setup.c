@@ -1,4 +1,7 @@
-/* Root-enumerated devices, made and removed through SetupAPI. They return when the system does. */
+/*
+ * Root-enumerated devices, made and removed through SetupAPI. They return when the system does, and
+ * then do not start unless they are persistent.
+ */
 #include "backend.h"
 
 #include "device_path.h"
@@ -46,25 +49,39 @@ static void make_hardware_ids(const wchar_t *id, struct hardware_ids *ids)
     ids->bytes = (DWORD)((size_t)(cursor + 1 - ids->list) * sizeof(*cursor));
 }
 
-/* Registers the node and gives it its parameters: the driver must find them when it starts. */
-static enum vdisk_exit register_node(const struct vdisk_device_parameters *parameters,
-                                     const struct hardware_ids *ids, struct vdisk_node_handle *node)
+/* The mark comes first: with the flag and without the mark a device counts as one to be removed. */
+static enum vdisk_exit store_parameters(const struct vdisk_device_parameters *parameters,
+                                        struct vdisk_node_handle *node)
 {
+    struct vdisk_device_parameters own = *parameters;
     struct vdisk_properties properties;
-    if (!SetupDiSetDeviceRegistryPropertyW(node->set, &node->info, SPDRP_HARDWAREID,
-                                           (const BYTE *)ids->list, ids->bytes) ||
-        !SetupDiCallClassInstaller(DIF_REGISTERDEVICE, node->set, &node->info))
-        return vdisk_backend_fail("the device could not be registered");
-    if (!vdisk_properties_make(parameters, &properties)) {
+    if ((own.flags & VIRTUALDISK_FLAG_PERSISTENT) == 0) {
+        if (!vdisk_node_mark_volatile(node))
+            return vdisk_backend_fail("the device could not be marked as one that does not return");
+        own.flags |= VIRTUALDISK_FLAG_VOLATILE;
+    }
+    if (!vdisk_properties_make(&own, &properties)) {
         SetLastError(ERROR_NOT_ENOUGH_MEMORY);
         return vdisk_backend_fail("the device's parameters");
     }
     enum vdisk_exit code = VDISK_EXIT_OK;
     if (!vdisk_properties_store(&properties, node->set, &node->info))
         code = vdisk_backend_fail("the device's parameters could not be written");
-    else
-        vdisk_node_clear_problem(node);
     vdisk_properties_free(&properties);
+    return code;
+}
+
+/* Registers the node and gives it its parameters: the driver must find them when it starts. */
+static enum vdisk_exit register_node(const struct vdisk_device_parameters *parameters,
+                                     const struct hardware_ids *ids, struct vdisk_node_handle *node)
+{
+    if (!SetupDiSetDeviceRegistryPropertyW(node->set, &node->info, SPDRP_HARDWAREID,
+                                           (const BYTE *)ids->list, ids->bytes) ||
+        !SetupDiCallClassInstaller(DIF_REGISTERDEVICE, node->set, &node->info))
+        return vdisk_backend_fail("the device could not be registered");
+    enum vdisk_exit code = store_parameters(parameters, node);
+    if (code == VDISK_EXIT_OK)
+        vdisk_node_clear_problem(node);
     return code;
 }
 

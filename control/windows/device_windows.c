@@ -23,25 +23,6 @@
 
 static HANDLE change_lock;
 
-enum vdisk_exit vdisk_devices_enter(void)
-{
-    change_lock = CreateMutexW(NULL, FALSE, L"Global\\VirtualDiskControl");
-    if (change_lock == NULL)
-        return vdisk_backend_fail("another user is changing devices");
-    DWORD result = WaitForSingleObject(change_lock, CHANGE_WAIT_MILLI);
-    if (result == WAIT_OBJECT_0 || result == WAIT_ABANDONED)
-        return VDISK_EXIT_OK;
-    vdisk_output_message("another " VDISK_PROGRAM_NAME " has been changing devices for minutes");
-    CloseHandle(change_lock);
-    return VDISK_EXIT_BUSY;
-}
-
-void vdisk_devices_leave(void)
-{
-    ReleaseMutex(change_lock);
-    CloseHandle(change_lock);
-}
-
 /* What the Software Device API makes is gone when the system restarts. */
 static const struct vdisk_backend *choose_backend(const struct vdisk_device_parameters *parameters)
 {
@@ -56,6 +37,43 @@ static const struct vdisk_backend *backend_of(const wchar_t *instance)
     if (_wcsnicmp(instance, prefix, wcslen(prefix)) == 0 && vdisk_backend_software.is_available())
         return &vdisk_backend_software;
     return &vdisk_backend_setup;
+}
+
+/*
+ * Where devices return with the system, the ones that nobody wants any more are still to be
+ * removed. One that stays is told of, and in nobody's way unless its image is to be opened.
+ */
+static void remove_returned(void)
+{
+    struct vdisk_nodes nodes;
+    if (!vdisk_nodes_find(&nodes))
+        return; /* vdisk_devices_list will say why */
+    for (size_t i = 0; i < nodes.count; i++) {
+        if (nodes.items[i].has_returned)
+            backend_of(nodes.items[i].instance)->remove(nodes.items[i].instance, false);
+    }
+    vdisk_nodes_free(&nodes);
+}
+
+enum vdisk_exit vdisk_devices_enter(void)
+{
+    change_lock = CreateMutexW(NULL, FALSE, L"Global\\VirtualDiskControl");
+    if (change_lock == NULL)
+        return vdisk_backend_fail("another user is changing devices");
+    DWORD result = WaitForSingleObject(change_lock, CHANGE_WAIT_MILLI);
+    if (result == WAIT_OBJECT_0 || result == WAIT_ABANDONED) {
+        remove_returned();
+        return VDISK_EXIT_OK;
+    }
+    vdisk_output_message("another " VDISK_PROGRAM_NAME " has been changing devices for minutes");
+    CloseHandle(change_lock);
+    return VDISK_EXIT_BUSY;
+}
+
+void vdisk_devices_leave(void)
+{
+    ReleaseMutex(change_lock);
+    CloseHandle(change_lock);
 }
 
 static void fill_names(struct vdisk_device *device)
@@ -128,8 +146,10 @@ enum vdisk_exit vdisk_devices_list(struct vdisk_devices *devices)
         vdisk_output_message("out of memory");
         return VDISK_EXIT_INTERNAL;
     }
-    for (size_t i = 0; i < nodes.count; i++)
-        fill_device(&devices->items[devices->count++], &nodes.items[i]);
+    for (size_t i = 0; i < nodes.count; i++) {
+        if (!nodes.items[i].has_returned)
+            fill_device(&devices->items[devices->count++], &nodes.items[i]);
+    }
     vdisk_nodes_free(&nodes);
     return VDISK_EXIT_OK;
 }

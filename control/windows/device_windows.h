@@ -56,7 +56,10 @@ struct vdisk_devices {
     size_t count;
 };
 
-/* Waits until no other instance of this program changes devices. */
+/*
+ * Waits until no other instance of this program changes devices. Those that have returned after a
+ * restart, though they were to be gone, are removed.
+ */
 enum vdisk_exit vdisk_devices_enter(void);
 void vdisk_devices_leave(void);
 

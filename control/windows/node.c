@@ -23,6 +23,37 @@ static bool is_our_device(HDEVINFO set, SP_DEVINFO_DATA *info)
     return false;
 }
 
+static HKEY open_hardware_key(HDEVINFO set, SP_DEVINFO_DATA *info, REGSAM access)
+{
+    HKEY key = SetupDiOpenDevRegKey(set, info, DICS_FLAG_GLOBAL, 0, DIREG_DEV, access);
+    return key == INVALID_HANDLE_VALUE ? NULL : key;
+}
+
+/* False also where one may not look. */
+static bool has_lost_mark(HDEVINFO set, SP_DEVINFO_DATA *info)
+{
+    HKEY mark, key = open_hardware_key(set, info, KEY_READ);
+    if (key == NULL)
+        return false;
+    LSTATUS status = RegOpenKeyExW(key, VIRTUALDISK_KEY_VOLATILE, 0, KEY_QUERY_VALUE, &mark);
+    if (status == ERROR_SUCCESS)
+        RegCloseKey(mark);
+    RegCloseKey(key);
+    return status == ERROR_FILE_NOT_FOUND;
+}
+
+/* A device that works has not, whatever has become of its mark. */
+static bool has_returned(HDEVINFO set, SP_DEVINFO_DATA *info, const wchar_t *instance)
+{
+    uint32_t flags = (uint32_t)vdisk_property_read_number(
+        set, info, VIRTUALDISK_PID_FLAGS, VIRTUALDISK_VALUE_FLAGS, sizeof(uint32_t));
+    if ((flags & VIRTUALDISK_FLAG_VOLATILE) == 0 || !has_lost_mark(set, info))
+        return false;
+    wchar_t *control_path = vdisk_node_interface(instance, &vdisk_control_interface);
+    vdisk_free(control_path);
+    return control_path == NULL;
+}
+
 static bool append_node(struct vdisk_nodes *nodes, HDEVINFO set, SP_DEVINFO_DATA *info)
 {
     struct vdisk_node *grown = vdisk_alloc_array(nodes->count + 1, sizeof(*grown));
@@ -41,6 +72,7 @@ static bool append_node(struct vdisk_nodes *nodes, HDEVINFO set, SP_DEVINFO_DATA
         vdisk_property_read_text(set, info, VIRTUALDISK_PID_FILE_PATH, VIRTUALDISK_VALUE_FILE_PATH);
     node->overlay_nt_path =
         vdisk_property_read_text(set, info, VIRTUALDISK_PID_OVERLAY, VIRTUALDISK_VALUE_OVERLAY);
+    node->has_returned = has_returned(set, info, node->instance);
     nodes->count++;
     return true;
 }
@@ -139,13 +171,6 @@ wchar_t *vdisk_node_interface(const wchar_t *instance, const GUID *interface_cla
     return path;
 }
 
-static HKEY open_hardware_key(struct vdisk_node_handle *handle, REGSAM access)
-{
-    HKEY key =
-        SetupDiOpenDevRegKey(handle->set, &handle->info, DICS_FLAG_GLOBAL, 0, DIREG_DEV, access);
-    return key == INVALID_HANDLE_VALUE ? NULL : key;
-}
-
 /* Problems that end by themselves when the driver's installation goes on. */
 static bool is_passing_problem(ULONG device_code)
 {
@@ -163,7 +188,7 @@ void vdisk_node_get_problem(const wchar_t *instance, struct vdisk_node_problem *
     if (CM_Get_DevNode_Status(&flags, &device_code, handle.info.DevInst, 0) == CR_SUCCESS &&
         (flags & DN_HAS_PROBLEM) != 0)
         problem->device_code = device_code;
-    HKEY key = open_hardware_key(&handle, KEY_QUERY_VALUE);
+    HKEY key = open_hardware_key(handle.set, &handle.info, KEY_QUERY_VALUE);
     if (key != NULL) {
         DWORD type, bytes = sizeof(problem->status);
         RegQueryValueExW(key, VIRTUALDISK_VALUE_START_STATUS, NULL, &type, (BYTE *)&problem->status,
@@ -182,9 +207,24 @@ void vdisk_node_get_problem(const wchar_t *instance, struct vdisk_node_problem *
     problem->failed = (LONG)problem->status < 0 || !is_passing_problem(problem->device_code);
 }
 
+bool vdisk_node_mark_volatile(struct vdisk_node_handle *handle)
+{
+    HKEY mark, key = SetupDiCreateDevRegKeyW(handle->set, &handle->info, DICS_FLAG_GLOBAL, 0,
+                                             DIREG_DEV, NULL, NULL);
+    if (key == INVALID_HANDLE_VALUE)
+        return false;
+    LSTATUS status = RegCreateKeyExW(key, VIRTUALDISK_KEY_VOLATILE, 0, NULL, REG_OPTION_VOLATILE,
+                                     KEY_QUERY_VALUE, NULL, &mark, NULL);
+    if (status == ERROR_SUCCESS)
+        RegCloseKey(mark);
+    RegCloseKey(key);
+    SetLastError((DWORD)status);
+    return status == ERROR_SUCCESS;
+}
+
 void vdisk_node_clear_problem(struct vdisk_node_handle *handle)
 {
-    HKEY key = open_hardware_key(handle, KEY_SET_VALUE);
+    HKEY key = open_hardware_key(handle->set, &handle->info, KEY_SET_VALUE);
     if (key == NULL)
         return;
     RegDeleteValueW(key, VIRTUALDISK_VALUE_START_STATUS);

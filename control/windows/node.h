@@ -18,6 +18,7 @@ struct vdisk_node {
     wchar_t instance[MAX_DEVICE_ID_LEN]; /* the device's instance id */
     wchar_t *nt_path;                    /* of its image; NULL: unknown */
     wchar_t *overlay_nt_path;            /* NULL: none */
+    bool has_returned; /* after a restart, though it was to be gone: no volume any more */
 };
 
 struct vdisk_nodes {
@@ -49,6 +50,12 @@ struct vdisk_node_problem {
     bool names_file;      /* the message begins with the path of the file that it is about */
 };
 void vdisk_node_get_problem(const wchar_t *instance, struct vdisk_node_problem *problem);
+
+/*
+ * The mark of a device that shall be gone when the system restarts (VIRTUALDISK_KEY_VOLATILE).
+ * False, with GetLastError: it could not be made.
+ */
+bool vdisk_node_mark_volatile(struct vdisk_node_handle *handle);
 
 /* Forgets what an earlier device of the same instance id said. */
 void vdisk_node_clear_problem(struct vdisk_node_handle *handle);

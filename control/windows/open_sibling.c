@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Volumes of an image may differ in these. */
-#define OWN_FLAGS (VIRTUALDISK_FLAG_NO_LETTER | VIRTUALDISK_FLAG_PERSISTENT)
+#define OWN_FLAGS                                                                                  \
+    (VIRTUALDISK_FLAG_NO_LETTER | VIRTUALDISK_FLAG_PERSISTENT | VIRTUALDISK_FLAG_VOLATILE)
 
 /* What a device was told (driver_abi.h). */
 struct settings {

@@ -42,8 +42,9 @@
  * DEVPROP_TYPE_..., or, where a device has no properties, the value of this name in its hardware
  * key. The property goes first. Only the file path must be there.
  *
- * Devices of the same image share it when they agree in all but Window, Letter, Access and
- * FLAG_NO_LETTER, and when their windows do not overlap; otherwise the second one does not start.
+ * Devices of the same image share it when they agree in all but Window, Letter, Access and the
+ * flags NO_LETTER, PERSISTENT and VOLATILE, and when their windows do not overlap; otherwise the
+ * second one does not start.
  */
 
 /* STRING / REG_SZ: the image as an NT path, "\??\C:\a.img"; of an empty RAM disk: "ram:..." */
@@ -106,7 +107,17 @@
 #define VIRTUALDISK_FLAG_MEMORY        0x00000010u /* what is written is kept in memory only */
 #define VIRTUALDISK_FLAG_RAM           0x00000020u /* all is kept in memory; loaded from the image */
 #define VIRTUALDISK_FLAG_DETECT_ZEROES 0x00000040u /* written zeros take no space */
-#define VIRTUALDISK_FLAGS_KNOWN        0x0000007fu
+#define VIRTUALDISK_FLAG_VOLATILE      0x00000080u /* see VIRTUALDISK_KEY_VOLATILE */
+#define VIRTUALDISK_FLAGS_KNOWN        0x000000ffu
+
+/*
+ * A root-enumerated device returns when the system restarts, wanted or not. One with FLAG_VOLATILE
+ * was to be gone: it starts only while its hardware key has this subkey, which whoever makes the
+ * device creates as a volatile one, before the parameters. Without it no image is opened, and
+ * StartStatus is STATUS_PLUGPLAY_NO_DEVICE: the device only waits for its removal. Devices of the
+ * Software Device API do not return, and need neither.
+ */
+#define VIRTUALDISK_KEY_VOLATILE L"Volatile"
 
 #define VIRTUALDISK_RAM_PREFIX L"ram:" /* path of a RAM disk without an image */
 
