@@ -124,6 +124,64 @@ static void test_chain_qcow2(void)
     exercise_chain(L"qcow2");
 }
 
+/* Half of each 64 KiB is easily compressed, the other half is not; a quarter of the disk is empty.
+ */
+static void fill_model(unsigned char *model)
+{
+    uint32_t seed = 61;
+
+    for (uint32_t offset = 0; offset < MODEL_BYTES / 4 * 3; offset += 65536) {
+        memset(model + offset, (int)(offset >> 16) + 1, 32768);
+        fill_random(model + offset + 32768, 32768, &seed);
+    }
+}
+
+/* The model as a compressed image. */
+static void convert_model(const wchar_t *path, const unsigned char *model, const wchar_t *options)
+{
+    struct outcome outcome;
+
+    model_save(test_path(L"model.raw"), model);
+    DeleteFileW(path);
+    must_run(L"convert \"%ls\" \"%ls\" %ls", test_path(L"model.raw"), path, options);
+    run_control(&outcome, L"map \"%ls\"", path);
+    CHECK(strstr(outcome.out, "compressed") != NULL);
+}
+
+/* What is compressed is read, and written to by copying it first. */
+static void test_compressed_qcow2(void)
+{
+    unsigned char *model = make_buffer(MODEL_BYTES);
+    wchar_t path[PATH_CHARS];
+
+    wcscpy(path, test_path(L"compressed.qcow2"));
+    fill_model(model);
+    convert_model(path, model, L"--compress");
+    exercise_image(path, model, 47);
+    DeleteFileW(path);
+    VirtualFree(model, 0, MEM_RELEASE);
+}
+
+/* It is read only, as it is. */
+static void test_compressed_vmdk(void)
+{
+    unsigned char *model = make_buffer(MODEL_BYTES), *buffer = make_buffer(4096);
+    wchar_t path[PATH_CHARS];
+    struct volume volume;
+
+    wcscpy(path, test_path(L"compressed.vmdk"));
+    fill_model(model);
+    convert_model(path, model, L"--subformat streamOptimized");
+    volume_open(&volume, path, L"");
+    model_expect_volume(volume.handle, model);
+    CHECK_EQUAL(transfer(volume.handle, true, 0, buffer, 4096, NULL), ERROR_WRITE_PROTECT);
+    volume_close(&volume);
+    model_expect_image(path, model);
+    DeleteFileW(path);
+    VirtualFree(model, 0, MEM_RELEASE);
+    VirtualFree(buffer, 0, MEM_RELEASE);
+}
+
 /* A disk that was taken for raw does not become a QCOW2 image by what a guest writes to it. */
 static void test_raw_stays_raw(void)
 {
@@ -153,6 +211,8 @@ const struct test_case format_cases[] = {
     {"format_chain_vmdk", test_chain_vmdk},
     {"format_chain_vdi", test_chain_vdi},
     {"format_chain_qcow2", test_chain_qcow2},
+    {"format_compressed_qcow2", test_compressed_qcow2},
+    {"format_compressed_vmdk", test_compressed_vmdk},
     {"format_raw_stays_raw", test_raw_stays_raw},
     {NULL, NULL},
 };
