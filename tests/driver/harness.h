@@ -36,6 +36,7 @@ extern const struct test_case partition_cases[];
 extern const struct test_case overlay_cases[];
 extern const struct test_case vanish_cases[];
 extern const struct test_case flush_cases[];
+extern const struct test_case cd_cases[];
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...);
 
