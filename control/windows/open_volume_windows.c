@@ -46,8 +46,8 @@ static enum vdisk_exit fail_resize(const struct vdisk_device *device)
     switch (GetLastError()) {
     case ERROR_NOT_SUPPORTED:
     case ERROR_INVALID_FUNCTION:
-        vdisk_output_message("%s: %san image of this kind cannot grow while it is open",
-                             device->path, is_partition ? "a logical drive or " : "");
+        vdisk_output_message("%s: an image of this kind cannot grow while it is open",
+                             device->path);
         return VDISK_EXIT_FAILED;
     case ERROR_INVALID_PARAMETER:
         if (!is_partition)

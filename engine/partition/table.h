@@ -37,18 +37,6 @@ bool vdisk_mbr_is_protective(const unsigned char *sector);
 enum vdisk_status vdisk_mbr_read(struct vdisk_disk *disk, const unsigned char *sector,
                                  struct vdisk_partition_table *table, struct vdisk_error *error);
 
-/* One sector of an MBR: the places of what it has. */
-#define VDISK_MBR_ENTRIES 4u
-
-struct vdisk_mbr_entry {
-    uint8_t status;
-    uint8_t type;
-    uint32_t first;
-    uint32_t count;
-};
-
-struct vdisk_mbr_entry vdisk_mbr_load_entry(const unsigned char *sector, uint32_t index);
-
 /* gpt.c: `is_present` looks for a good header in the second sector, whatever the first one says. */
 enum vdisk_status vdisk_gpt_read(struct vdisk_disk *disk, struct vdisk_partition_table *table,
                                  struct vdisk_error *error);

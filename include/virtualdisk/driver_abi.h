@@ -191,7 +191,7 @@ _Static_assert(offsetof(struct virtualdisk_window, gpt_attributes) == 88, "ABI: 
  * Input: uint64_t, the new size in bytes of the volume. The image grows where it is too short, and
  * a partition in its table, too; before, the caller gives the new size to the device's Window
  * parameter. STATUS_INVALID_PARAMETER for a smaller size or where something is in the way,
- * STATUS_NOT_SUPPORTED for a logical drive or an image that cannot grow.
+ * STATUS_NOT_SUPPORTED for an image that cannot grow.
  */
 #define IOCTL_VIRTUALDISK_RESIZE                                                                   \
     CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0x806, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)

@@ -61,10 +61,9 @@ const struct vdisk_partition *vdisk_partition_find(const struct vdisk_partition_
 
 /*
  * A partition that is to become longer where it is: `partition` as vdisk_partitions_read has it,
- * `size_bytes` whole sectors and more than it has. Tells how long the disk must be for that: as long as
- * it is, or a larger number of MiB. VDISK_INVALID when something else is in the way, VDISK_UNSUPPORTED for
- * logical drives, VDISK_CORRUPT for a table with entries that were left out or of which the first
- * copy is damaged.
+ * `size_bytes` whole sectors and more than it has. Tells how long the disk must be for that: as
+ * long as it is, or a larger number of MiB. VDISK_INVALID when something else is in the way,
+ * VDISK_CORRUPT for a table with entries that were left out or of which the first copy is damaged.
  */
 enum vdisk_status vdisk_partition_plan(struct vdisk_disk *disk,
                                        const struct vdisk_partition *partition, uint64_t size_bytes,

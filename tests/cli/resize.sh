@@ -51,7 +51,8 @@ END
 vdisk convert mbr.img mbr.vhdx
 vdisk resize mbr.vhdx +2M --partition 1
 vdisk resize mbr.vhdx +2M --partition 2
-vdisk resize mbr.vhdx +2M --partition 5
+vdisk resize mbr.vhdx 20M --partition 5
+vdisk resize mbr.vhdx 24M --partition 5
 vdisk resize mbr.vhdx 100M --partition 3
 vdisk convert mbr.vhdx back.img
 sfdisk --verify back.img | sed -n 2p

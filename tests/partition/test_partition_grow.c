@@ -131,17 +131,26 @@ static void put_gpt(struct fixture *self)
     put_header(self, DISK_SECTORS - 1, 1, DISK_SECTORS - 1 - ARRAY, array);
 }
 
-/* 1: [63, 1063), 2: extended [2000, 4000) with 5: [2063, 2163), 3: [5000, 6000) */
+/*
+ * 1: [63, 1063), 2: extended [2000, 4000), 3: [5000, 6000)
+ * in the extended one a record without a drive at 3500, and 5: [2063, 2163), 6: [3063, 3163)
+ */
 static void put_mbr(struct fixture *self)
 {
-    unsigned char boot[SECTOR] = {0}, logical[SECTOR] = {0};
+    unsigned char boot[SECTOR] = {0}, first[SECTOR] = {0}, empty[SECTOR] = {0};
+    unsigned char second[SECTOR] = {0};
 
     put_boot_entry(boot, 0, 7, 63, 1000);
     put_boot_entry(boot, 1, 5, 2000, 2000);
     put_boot_entry(boot, 2, 0x83, 5000, 1000);
     put(self, 0, boot, sizeof boot);
-    put_boot_entry(logical, 0, 7, 63, 100);
-    put(self, 2000, logical, sizeof logical);
+    put_boot_entry(first, 0, 7, 63, 100);
+    put_boot_entry(first, 1, 5, 1500, 100);
+    put(self, 2000, first, sizeof first);
+    put_boot_entry(empty, 0, 5, 1000, 163);
+    put(self, 3500, empty, sizeof empty);
+    put_boot_entry(second, 1, 7, 63, 100);
+    put(self, 3000, second, sizeof second);
 }
 
 static struct vdisk_partition get(struct fixture *self, uint32_t number)
@@ -256,13 +265,52 @@ static void test_mbr(void **state)
     put_mbr(self);
     assert_int_equal(grow(self, 1, 1937), VDISK_OK); /* up to the extended one */
     assert_int_equal(grow(self, 1, 1938), VDISK_INVALID);
-    assert_int_equal(grow(self, 5, 200), VDISK_UNSUPPORTED);
     assert_int_equal(grow(self, 3, 100000), VDISK_OK);
     expect(self, 1, 63, 1937);
     expect(self, 3, 5000, 100000);
     expect(self, 5, 2063, 100);
+    expect(self, 6, 3063, 100);
     assert_int_equal(grow(self, 3, UINT64_C(0x100000000)), VDISK_OUT_OF_RANGE);
     assert_int_equal(grow(self, 3, UINT64_MAX / SECTOR), VDISK_OUT_OF_RANGE);
+}
+
+static uint32_t stored_count(struct fixture *self, uint64_t sector, uint32_t index)
+{
+    unsigned char bytes[SECTOR];
+
+    assert_int_equal(vdisk_disk_read(self->disk, sector * SECTOR, bytes, SECTOR, NULL), VDISK_OK);
+    return vdisk_load_le32(bytes + 446 + index * 16 + 12);
+}
+
+static void test_logical(void **state)
+{
+    struct fixture *self = *state;
+
+    put_mbr(self);
+    assert_int_equal(grow(self, 5, 938), VDISK_INVALID); /* the record of the next one */
+    assert_int_equal(grow(self, 5, 937), VDISK_OK);
+    assert_int_equal(grow(self, 6, 438), VDISK_INVALID); /* the record without a drive */
+    assert_int_equal(grow(self, 6, 437), VDISK_OK);
+    expect(self, 5, 2063, 937);
+    expect(self, 6, 3063, 437);
+    assert_int_equal(stored_count(self, 3500, 0), 500); /* the link covers the drive */
+    assert_int_equal(stored_count(self, 0, 1), 2000);
+}
+
+/* The extended partition grows with its last drive, up to the next primary one. */
+static void test_logical_with_extended(void **state)
+{
+    struct fixture *self = *state;
+    unsigned char logical[SECTOR] = {0};
+
+    put_mbr(self);
+    put_boot_entry(logical, 0, 7, 63, 100);
+    put(self, 2000, logical, sizeof logical); /* the chain ends here */
+    assert_int_equal(grow(self, 5, 2938), VDISK_INVALID);
+    assert_int_equal(grow(self, 5, 2937), VDISK_OK);
+    expect(self, 5, 2063, 2937);
+    assert_int_equal(stored_count(self, 0, 1), 3000);
+    expect_no_notes(self);
 }
 
 /* What must not be guessed: entries that were left out, and a caller that knows another table. */
@@ -301,33 +349,42 @@ static bool keep_piece(void *context, enum vdisk_powercut_kind kind, uint32_t ev
            test_random_mix(*seed, test_random_mix(event, piece)) % 2 == 0;
 }
 
-static void check_after_cut(struct fixture *self, uint32_t event_count, uint64_t seed,
-                            const uint64_t sizes[2])
+struct growth {
+    uint32_t number;
+    uint64_t old_bytes;
+    uint64_t new_bytes;
+    struct vdisk_partition neighbour;
+};
+
+static void check_after_cut(struct fixture *self, const struct growth *growth, uint32_t event_count,
+                            uint64_t seed)
 {
     struct vdisk_memory_store *store = vdisk_memory_store_clone(self->start);
     struct fixture after = {.store = store};
-    struct vdisk_file *file;
     struct vdisk_partition partition;
+    struct vdisk_file *file;
 
     assert_int_equal(vdisk_file_memory_open(store, "disk", 1, false, &file, NULL), VDISK_OK);
     assert_int_equal(
         vdisk_powercut_replay(self->trace, event_count, keep_piece, &seed, &file, NULL), VDISK_OK);
     vdisk_file_close(file);
     open_image(&after, store, false);
-    partition = get(&after, 2);
-    if (partition.size_bytes != sizes[0] && partition.size_bytes != sizes[1])
+    partition = get(&after, growth->number);
+    if (partition.size_bytes != growth->old_bytes && partition.size_bytes != growth->new_bytes)
         fail_msg("cut %" PRIu32 ", seed %" PRIu64 ": %" PRIu64 " bytes", event_count, seed,
                  partition.size_bytes);
     if (event_count == vdisk_powercut_trace_count(self->trace))
-        assert_int_equal(partition.size_bytes, sizes[1]);
-    expect(&after, 1, 2048, 1024);
+        assert_int_equal(partition.size_bytes, growth->new_bytes);
+    partition = get(&after, growth->neighbour.number);
+    assert_memory_equal(&partition, &growth->neighbour, sizeof partition);
     close_image(&after);
     vdisk_memory_store_destroy(store);
 }
 
-static void cut_growth(struct fixture *self, uint64_t sectors)
+static void cut_growth(struct fixture *self, uint32_t number, uint32_t neighbour, uint64_t sectors)
 {
-    const uint64_t sizes[2] = {get(self, 2).size_bytes, sectors * SECTOR};
+    const struct growth growth = {number, get(self, number).size_bytes, sectors * SECTOR,
+                                  get(self, neighbour)};
 
     close_image(self);
     self->start = vdisk_memory_store_clone(self->store);
@@ -335,23 +392,29 @@ static void cut_growth(struct fixture *self, uint64_t sectors)
     assert_non_null(self->start);
     assert_non_null(self->trace);
     open_image(self, self->store, true);
-    assert_int_equal(grow(self, 2, sectors), VDISK_OK);
+    assert_int_equal(grow(self, number, sectors), VDISK_OK);
     for (uint32_t count = 0; count <= vdisk_powercut_trace_count(self->trace); count++) {
         for (uint64_t seed = 0; seed < CUTS; seed++)
-            check_after_cut(self, count, seed, sizes);
+            check_after_cut(self, &growth, count, seed);
     }
 }
 
 static void test_power_cut(void **state)
 {
     put_gpt(*state);
-    cut_growth(*state, 3000);
+    cut_growth(*state, 2, 1, 3000);
 }
 
 static void test_power_cut_on_a_growing_disk(void **state)
 {
     put_gpt(*state);
-    cut_growth(*state, 30000);
+    cut_growth(*state, 2, 1, 30000);
+}
+
+static void test_power_cut_of_a_logical_drive(void **state)
+{
+    put_mbr(*state);
+    cut_growth(*state, 6, 5, 437);
 }
 
 int main(void)
@@ -361,9 +424,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_gpt_on_a_longer_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gpt_that_is_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_mbr, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_logical, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_logical_with_extended, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_power_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_power_cut_on_a_growing_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_power_cut_of_a_logical_drive, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
