@@ -23,22 +23,6 @@
 
 static HANDLE change_lock;
 
-/* What the Software Device API makes is gone when the system restarts. */
-static const struct vdisk_backend *choose_backend(const struct vdisk_device_parameters *parameters)
-{
-    bool persistent = (parameters->flags & VIRTUALDISK_FLAG_PERSISTENT) != 0;
-    return !persistent && vdisk_backend_software.is_available() ? &vdisk_backend_software
-                                                                : &vdisk_backend_setup;
-}
-
-static const struct vdisk_backend *backend_of(const wchar_t *instance)
-{
-    const wchar_t *prefix = vdisk_backend_software.instance_prefix;
-    if (_wcsnicmp(instance, prefix, wcslen(prefix)) == 0 && vdisk_backend_software.is_available())
-        return &vdisk_backend_software;
-    return &vdisk_backend_setup;
-}
-
 /*
  * Where devices return with the system, the ones that nobody wants any more are still to be
  * removed. One that stays is told of, and in nobody's way unless its image is to be opened.
@@ -46,12 +30,12 @@ static const struct vdisk_backend *backend_of(const wchar_t *instance)
 static void remove_returned(void)
 {
     struct vdisk_nodes nodes;
-    if (!vdisk_nodes_find(&nodes))
-        return; /* vdisk_devices_list will say why */
-    for (size_t i = 0; i < nodes.count; i++) {
-        if (nodes.items[i].has_returned)
-            backend_of(nodes.items[i].instance)->remove(nodes.items[i].instance, false);
+    if (!vdisk_nodes_find_returned(&nodes)) {
+        vdisk_backend_fail("the devices could not be listed");
+        return;
     }
+    for (size_t i = 0; i < nodes.count; i++)
+        vdisk_backend_setup.remove(nodes.items[i].instance, false);
     vdisk_nodes_free(&nodes);
 }
 
@@ -74,6 +58,22 @@ void vdisk_devices_leave(void)
 {
     ReleaseMutex(change_lock);
     CloseHandle(change_lock);
+}
+
+/* What the Software Device API makes is gone when the system restarts. */
+static const struct vdisk_backend *choose_backend(const struct vdisk_device_parameters *parameters)
+{
+    bool persistent = (parameters->flags & VIRTUALDISK_FLAG_PERSISTENT) != 0;
+    return !persistent && vdisk_backend_software.is_available() ? &vdisk_backend_software
+                                                                : &vdisk_backend_setup;
+}
+
+static const struct vdisk_backend *backend_of(const wchar_t *instance)
+{
+    const wchar_t *prefix = vdisk_backend_software.instance_prefix;
+    if (_wcsnicmp(instance, prefix, wcslen(prefix)) == 0 && vdisk_backend_software.is_available())
+        return &vdisk_backend_software;
+    return &vdisk_backend_setup;
 }
 
 static void fill_names(struct vdisk_device *device)
@@ -146,10 +146,8 @@ enum vdisk_exit vdisk_devices_list(struct vdisk_devices *devices)
         vdisk_output_message("out of memory");
         return VDISK_EXIT_INTERNAL;
     }
-    for (size_t i = 0; i < nodes.count; i++) {
-        if (!nodes.items[i].has_returned)
-            fill_device(&devices->items[devices->count++], &nodes.items[i]);
-    }
+    for (size_t i = 0; i < nodes.count; i++)
+        fill_device(&devices->items[devices->count++], &nodes.items[i]);
     vdisk_nodes_free(&nodes);
     return VDISK_EXIT_OK;
 }

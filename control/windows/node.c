@@ -43,11 +43,13 @@ static bool has_lost_mark(HDEVINFO set, SP_DEVINFO_DATA *info)
 }
 
 /* A device that works has not, whatever has become of its mark. */
-static bool has_returned(HDEVINFO set, SP_DEVINFO_DATA *info, const wchar_t *instance)
+static bool has_returned(HDEVINFO set, SP_DEVINFO_DATA *info)
 {
+    wchar_t instance[MAX_DEVICE_ID_LEN];
     uint32_t flags = (uint32_t)vdisk_property_read_number(
         set, info, VIRTUALDISK_PID_FLAGS, VIRTUALDISK_VALUE_FLAGS, sizeof(uint32_t));
-    if ((flags & VIRTUALDISK_FLAG_VOLATILE) == 0 || !has_lost_mark(set, info))
+    if ((flags & VIRTUALDISK_FLAG_VOLATILE) == 0 || !has_lost_mark(set, info) ||
+        !SetupDiGetDeviceInstanceIdW(set, info, instance, MAX_DEVICE_ID_LEN, NULL))
         return false;
     wchar_t *control_path = vdisk_node_interface(instance, &vdisk_control_interface);
     vdisk_free(control_path);
@@ -72,27 +74,38 @@ static bool append_node(struct vdisk_nodes *nodes, HDEVINFO set, SP_DEVINFO_DATA
         vdisk_property_read_text(set, info, VIRTUALDISK_PID_FILE_PATH, VIRTUALDISK_VALUE_FILE_PATH);
     node->overlay_nt_path =
         vdisk_property_read_text(set, info, VIRTUALDISK_PID_OVERLAY, VIRTUALDISK_VALUE_OVERLAY);
-    node->has_returned = has_returned(set, info, node->instance);
     nodes->count++;
     return true;
 }
 
-bool vdisk_nodes_find(struct vdisk_nodes *nodes)
+static bool find_nodes(const wchar_t *enumerator, DWORD set_flags, bool returned,
+                       struct vdisk_nodes *nodes)
 {
     *nodes = (struct vdisk_nodes){0};
-    HDEVINFO set = SetupDiGetClassDevsW(NULL, NULL, NULL, DIGCF_ALLCLASSES | DIGCF_PRESENT);
+    HDEVINFO set = SetupDiGetClassDevsW(NULL, enumerator, NULL, DIGCF_ALLCLASSES | set_flags);
     if (set == INVALID_HANDLE_VALUE)
         return false;
     bool complete = true;
     SP_DEVINFO_DATA info = {.cbSize = sizeof(info)};
     for (DWORD i = 0; complete && SetupDiEnumDeviceInfo(set, i, &info); i++) {
-        if (is_our_device(set, &info))
+        if (is_our_device(set, &info) && has_returned(set, &info) == returned)
             complete = append_node(nodes, set, &info);
     }
     SetupDiDestroyDeviceInfoList(set);
     if (!complete)
         vdisk_nodes_free(nodes);
     return complete;
+}
+
+bool vdisk_nodes_find(struct vdisk_nodes *nodes)
+{
+    return find_nodes(NULL, DIGCF_PRESENT, false, nodes);
+}
+
+/* To some kernels, a device that did not start is not present. */
+bool vdisk_nodes_find_returned(struct vdisk_nodes *nodes)
+{
+    return find_nodes(L"ROOT", 0, true, nodes);
 }
 
 void vdisk_nodes_free(struct vdisk_nodes *nodes)

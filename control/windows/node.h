@@ -18,7 +18,6 @@ struct vdisk_node {
     wchar_t instance[MAX_DEVICE_ID_LEN]; /* the device's instance id */
     wchar_t *nt_path;                    /* of its image; NULL: unknown */
     wchar_t *overlay_nt_path;            /* NULL: none */
-    bool has_returned; /* after a restart, though it was to be gone: no volume any more */
 };
 
 struct vdisk_nodes {
@@ -26,8 +25,13 @@ struct vdisk_nodes {
     size_t count;
 };
 
-/* Finds every node, started or not. False, with GetLastError, when that failed. */
+/*
+ * Finds every node, started or not, but for those that have returned after a restart though they
+ * were to be gone (VIRTUALDISK_KEY_VOLATILE): they are no volumes any more. The second function
+ * finds just these. False, with GetLastError, when that failed.
+ */
 bool vdisk_nodes_find(struct vdisk_nodes *nodes);
+bool vdisk_nodes_find_returned(struct vdisk_nodes *nodes);
 void vdisk_nodes_free(struct vdisk_nodes *nodes);
 
 /* One node, as SetupAPI wants it. */
