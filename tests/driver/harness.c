@@ -100,26 +100,52 @@ BOOL start_process(wchar_t *command, BOOL inherit, STARTUPINFOW *startup,
 }
 
 /* Output goes to files: a service that the program starts would keep a pipe open for ever. */
-void run_control(struct outcome *outcome, const wchar_t *format, ...)
+static void start_with_files(struct running *running, wchar_t *command)
+{
+    STARTUPINFOW startup = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES};
+
+    running->out = output_file(L"control.out");
+    running->err = output_file(L"control.err");
+    startup.hStdInput = INVALID_HANDLE_VALUE;
+    startup.hStdOutput = running->out;
+    startup.hStdError = running->err;
+    CHECK(start_process(command, TRUE, &startup, &running->process));
+}
+
+void control_start(struct running *running, const wchar_t *format, ...)
 {
     static wchar_t command[PATH_CHARS * 3];
-    STARTUPINFOW startup = {.cb = sizeof startup, .dwFlags = STARTF_USESTDHANDLES};
-    PROCESS_INFORMATION process;
     va_list arguments;
 
     va_start(arguments, format);
     write_command(command, format, arguments);
     va_end(arguments);
-    startup.hStdInput = INVALID_HANDLE_VALUE;
-    startup.hStdOutput = output_file(L"control.out");
-    startup.hStdError = output_file(L"control.err");
-    CHECK(start_process(command, TRUE, &startup, &process));
-    CHECK_EQUAL(WaitForSingleObject(process.hProcess, CONTROL_LIMIT), WAIT_OBJECT_0);
-    CHECK(GetExitCodeProcess(process.hProcess, &outcome->exit_code));
-    CloseHandle(process.hThread);
-    CloseHandle(process.hProcess);
-    collect_output(startup.hStdOutput, outcome->out);
-    collect_output(startup.hStdError, outcome->err);
+    start_with_files(running, command);
+}
+
+void control_finish(struct running *running, struct outcome *outcome)
+{
+    const HANDLE process = running->process.hProcess;
+
+    CHECK_EQUAL(WaitForSingleObject(process, CONTROL_LIMIT), WAIT_OBJECT_0);
+    CHECK(GetExitCodeProcess(process, &outcome->exit_code));
+    CloseHandle(running->process.hThread);
+    CloseHandle(process);
+    collect_output(running->out, outcome->out);
+    collect_output(running->err, outcome->err);
+}
+
+void run_control(struct outcome *outcome, const wchar_t *format, ...)
+{
+    static wchar_t command[PATH_CHARS * 3];
+    struct running running;
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_command(command, format, arguments);
+    va_end(arguments);
+    start_with_files(&running, command);
+    control_finish(&running, outcome);
 }
 
 void must_run(const wchar_t *format, ...)

@@ -67,8 +67,17 @@ struct outcome {
     char err[OUTPUT_BYTES];
 };
 
-/* Runs the control utility; `arguments` is a command line without the program. */
+/* Runs the control utility; `format` makes a command line without the program. */
 void run_control(struct outcome *outcome, const wchar_t *format, ...);
+
+/* The same in two steps; one at a time, as the output's files are the same. */
+struct running {
+    PROCESS_INFORMATION process;
+    HANDLE out, err;
+};
+
+void control_start(struct running *running, const wchar_t *format, ...);
+void control_finish(struct running *running, struct outcome *outcome);
 
 /* Runs the control utility, which must end with 0. */
 void must_run(const wchar_t *format, ...);

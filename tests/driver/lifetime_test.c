@@ -1,10 +1,15 @@
 /* Opening and closing: many at once, many times, with requests under way, with holders killed. */
 #include "tests/driver/harness.h"
 
+#include "virtualdisk/driver_abi.h"
+
+#include <winioctl.h>
+
 #include <stdio.h>
 #include <string.h>
 
-#define DISK_BYTES (4u * 1024 * 1024)
+#define DISK_BYTES     (4u * 1024 * 1024)
+#define HOLDER_THREADS 4u
 
 static const wchar_t *numbered_image(uint32_t number)
 {
@@ -163,7 +168,45 @@ static void test_close_with_requests(void)
     }
 }
 
-/* A process that holds a handle and has a request under way is killed; the volume goes on. */
+static uint32_t requests_in_flight(const struct volume *volume)
+{
+    union {
+        struct virtualdisk_state state;
+        unsigned char bytes[4096];
+    } answer;
+
+    CHECK_EQUAL(control(volume->handle, IOCTL_VIRTUALDISK_QUERY_STATE, NULL, 0, &answer,
+                        sizeof answer, NULL),
+                0);
+    return answer.state.requests_in_flight;
+}
+
+/* Until as many requests are under way; 0: until all are over. */
+static void wait_for_requests(const struct volume *volume, uint32_t count)
+{
+    const DWORD start = GetTickCount();
+    uint32_t found;
+
+    do {
+        found = requests_in_flight(volume);
+        CHECK(GetTickCount() - start < 20000);
+    } while (count == 0 ? found != 0 : found < count);
+}
+
+/* The process has a handle: who wants to close the volume is told so. */
+static void check_held_by(const struct volume *volume, DWORD process_id)
+{
+    struct outcome outcome;
+    char holder[64];
+
+    snprintf(holder, sizeof holder, "(process %lu)", process_id);
+    run_control(&outcome, L"close %ls --wait 0", volume->letter);
+    CHECK_EQUAL(outcome.exit_code, 75);
+    if (strstr(outcome.err, holder) == NULL)
+        test_fail(__FILE__, __LINE__, "not named: %s", outcome.err);
+}
+
+/* A process that holds a handle and has requests under way is killed; the volume goes on. */
 static void test_kill_holder(void)
 {
     struct volume volume;
@@ -177,11 +220,14 @@ static void test_kill_holder(void)
     GetModuleFileNameW(NULL, program, PATH_CHARS);
     _snwprintf(command, PATH_CHARS * 2, L"\"%ls\" --hold \\\\.\\%ls", program, volume.letter);
     CHECK(start_process(command, FALSE, &startup, &process));
-    Sleep(1500);
+    wait_for_requests(&volume, 1);
+    check_held_by(&volume, process.dwProcessId);
+    wait_for_requests(&volume, HOLDER_THREADS / 2);
     CHECK(TerminateProcess(process.hProcess, 1));
     CHECK_EQUAL(WaitForSingleObject(process.hProcess, 10000), WAIT_OBJECT_0);
     CloseHandle(process.hThread);
     CloseHandle(process.hProcess);
+    wait_for_requests(&volume, 0);
     CHECK_EQUAL(transfer(volume.handle, true, 0, buffer, 4096, NULL), 0);
     CHECK_EQUAL(transfer(volume.handle, false, 0, buffer, 4096, NULL), 0);
     volume_close(&volume);
@@ -195,7 +241,11 @@ int hold_volume(const wchar_t *name)
                                                   FILE_SHARE_READ | FILE_SHARE_WRITE, NULL,
                                                   OPEN_EXISTING, FILE_FLAG_OVERLAPPED, NULL)};
 
-    return hammer.handle == INVALID_HANDLE_VALUE ? 1 : (int)hammer_volume(&hammer);
+    if (hammer.handle == INVALID_HANDLE_VALUE)
+        return 1;
+    for (uint32_t i = 1; i < HOLDER_THREADS; i++)
+        CloseHandle(CreateThread(NULL, 0, hammer_volume, &hammer, 0, NULL));
+    return (int)hammer_volume(&hammer);
 }
 
 /* Unicode names, and a path of more than 260 characters. */
