@@ -22,11 +22,17 @@ restart()
     "$session" start
 }
 
+devices='HKLM\SYSTEM\CurrentControlSet\Enum\Root\VirtualDisk'
+
 # Keys of our devices that Plug and Play still has.
 count_devices()
 {
-    "$session" run reg query 'HKLM\SYSTEM\CurrentControlSet\Enum\Root\VirtualDisk' 2>/dev/null |
-        grep -c -i 'Root.VirtualDisk.[0-9a-f]'
+    "$session" run reg query "$devices" 2>/dev/null | grep -c -i 'Root.VirtualDisk.[0-9a-f]'
+}
+
+find_marks()
+{
+    "$session" run reg query "$devices" /s | tr -d '\r' | grep '\\Device Parameters\\Volatile$'
 }
 
 table()
@@ -55,7 +61,7 @@ echo '# After a restart'
 restart
 list
 echo "$(count_devices) devices"
-"$session" run reg query 'HKLM\SYSTEM\CurrentControlSet\Enum\Root\VirtualDisk' /s /v StartMessage |
+"$session" run reg query "$devices" /s /v StartMessage |
     grep -o 'the system was .*' | tr -d '\r' | sort | uniq -c
 echo '# Nobody has the image open'
 vdisk write gone.img --offset 0
@@ -67,9 +73,18 @@ echo "$(count_devices) devices"
 vdisk open gone.img | known
 vdisk open parts.img --partition 2 >/dev/null
 list
+vdisk close parts.img >/dev/null
+
+echo '# A volume that works is one, whatever becomes of its mark'
+mark=$(find_marks)
+echo "$mark" | grep -c .
+"$session" run reg delete "$mark" /f >/dev/null
+find_marks
+list
 vdisk close gone.img | known
 
 echo '# Once more, opened at once'
+vdisk open parts.img --partition 1 --persistent >/dev/null
 vdisk open gone.img >/dev/null
 restart
 vdisk open gone.img --persistent | known
