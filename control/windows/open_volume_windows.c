@@ -121,9 +121,9 @@ static enum vdisk_exit resize(const struct vdisk_arguments *arguments,
                              vdisk_selection_name(device));
         return VDISK_EXIT_BUSY;
     }
-    if (size_bytes == device->state.size_bytes)
-        return VDISK_EXIT_OK;
-    enum vdisk_exit code = grow(device, size_bytes);
+    enum vdisk_exit code = VDISK_EXIT_OK;
+    if (size_bytes > device->state.size_bytes)
+        code = grow(device, size_bytes);
     if (code == VDISK_EXIT_OK)
         extend_file_system(device, size_bytes);
     return code;
