@@ -28,6 +28,40 @@ static WDFSPINLOCK AcquiredLock(VOID)
     return Lock;
 }
 
+static WDFWAITLOCK FreeWaitLock(VOID)
+{
+    WDFWAITLOCK Lock = NULL;
+
+    (void)WdfWaitLockCreate(NULL, &Lock);
+    return Lock;
+}
+
+/* One thread takes a lock that it has, or gives back one that it has not. */
+static VOID WithLock(ULONG Case)
+{
+    WDFWAITLOCK WaitLock = FreeWaitLock();
+    WDFSPINLOCK SpinLock = NULL;
+
+    switch (Case) {
+    case MISBEHAVE_LOCK_TWICE:
+        WdfSpinLockAcquire(AcquiredLock());
+        break;
+    case MISBEHAVE_WAIT_LOCK_TWICE:
+        (void)WdfWaitLockAcquire(WaitLock, NULL);
+        (void)WdfWaitLockAcquire(WaitLock, NULL);
+        break;
+    case MISBEHAVE_RELEASE_SPIN:
+        (void)WdfSpinLockCreate(NULL, &SpinLock);
+        WdfSpinLockRelease(SpinLock);
+        break;
+    case MISBEHAVE_RELEASE_WAIT:
+        WdfWaitLockRelease(WaitLock);
+        break;
+    default:
+        break;
+    }
+}
+
 static VOID WithRequest(TEST_DEVICE *Device, WDFREQUEST Request, ULONG Case)
 {
     switch (Case) {
@@ -38,6 +72,13 @@ static VOID WithRequest(TEST_DEVICE *Device, WDFREQUEST Request, ULONG Case)
     case MISBEHAVE_NOT_OWNED:
         (void)WdfRequestForwardToIoQueue(Request, Device->Manual);
         WdfRequestComplete(Request, STATUS_SUCCESS);
+        break;
+    case MISBEHAVE_USE_AFTER_COMPLETION:
+        WdfRequestComplete(Request, STATUS_SUCCESS);
+        (void)WdfRequestForwardToIoQueue(Request, Device->Manual);
+        break;
+    case MISBEHAVE_WAIT_FOR_ITSELF:
+        WdfIoQueueDrainSynchronously(WdfRequestGetIoQueue(Request));
         break;
     case MISBEHAVE_LOSE_REQUEST:
         break;
@@ -77,9 +118,6 @@ static VOID WithObject(TEST_DEVICE *Device, ULONG Case)
     case MISBEHAVE_RETURN_RAISED:
         (void)AcquiredLock();
         break;
-    case MISBEHAVE_LOCK_TWICE:
-        WdfSpinLockAcquire(AcquiredLock());
-        break;
     case MISBEHAVE_WRONG_OBJECT:
         WdfStringGetUnicodeString((WDFSTRING)(PVOID)Memory, &Text);
         break;
@@ -106,7 +144,16 @@ VOID TestMisbehave(TEST_DEVICE *Device, WDFREQUEST Request, ULONG Case)
     case MISBEHAVE_INFORMATION:
     case MISBEHAVE_STILL_CANCELABLE:
     case MISBEHAVE_STATUS_PENDING:
+    case MISBEHAVE_USE_AFTER_COMPLETION:
+    case MISBEHAVE_WAIT_FOR_ITSELF:
         WithRequest(Device, Request, Case);
+        break;
+    case MISBEHAVE_LOCK_TWICE:
+    case MISBEHAVE_WAIT_LOCK_TWICE:
+    case MISBEHAVE_RELEASE_SPIN:
+    case MISBEHAVE_RELEASE_WAIT:
+        WithLock(Case);
+        WdfRequestComplete(Request, STATUS_SUCCESS);
         break;
     default:
         WithObject(Device, Case);
