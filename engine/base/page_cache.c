@@ -90,7 +90,8 @@ static struct page_slot *cache_set(struct vdisk_page_cache *cache, uint64_t page
     const uint64_t page = page_offset_bytes / PAGE_MINIMUM;
     const uint64_t mixed = (page * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
 
-    return &cache->slots[(uint32_t)mixed % cache->set_count * WAYS];
+    return &cache
+                ->slots[(mixed * cache->set_count >> 32) * WAYS]; /* a share of 2^32, no division */
 }
 
 /* Without a lock: true when the page was there for the whole copy. */
@@ -144,8 +145,12 @@ static struct page_slot *find_slot(struct vdisk_page_cache *cache, uint64_t page
     return NULL;
 }
 
-/* Second chance among the clean slots of a set; NULL when all are dirty. */
-static struct page_slot *find_victim(struct vdisk_page_cache *cache, uint64_t page_offset_bytes)
+/*
+ * Second chance among the clean slots of a set; NULL when all are dirty. Where there is no memory,
+ * among those that have some.
+ */
+static struct page_slot *find_victim(struct vdisk_page_cache *cache, uint64_t page_offset_bytes,
+                                     bool has_memory)
 {
     struct page_slot *set = cache_set(cache, page_offset_bytes);
 
@@ -153,7 +158,7 @@ static struct page_slot *find_victim(struct vdisk_page_cache *cache, uint64_t pa
         for (uint32_t way = 0; way < WAYS; way++) {
             struct page_slot *slot = &set[way];
 
-            if (!slot->dirty &&
+            if (!slot->dirty && (has_memory || slot->words != NULL) &&
                 (slot_key(slot) == NO_PAGE ||
                  atomic_exchange_explicit(&slot->used, 0, memory_order_relaxed) == 0))
                 return slot;
@@ -169,7 +174,7 @@ static struct page_slot *find_victim(struct vdisk_page_cache *cache, uint64_t pa
 static enum vdisk_status install_scratch(struct vdisk_page_cache *cache, uint64_t page_offset_bytes,
                                          struct page_slot **installed, struct vdisk_error *error)
 {
-    struct page_slot *slot = find_victim(cache, page_offset_bytes);
+    struct page_slot *slot = find_victim(cache, page_offset_bytes, true);
 
     if (slot == NULL)
         return cache_fail(cache, error, VDISK_NO_SPACE, page_offset_bytes,
@@ -177,6 +182,8 @@ static enum vdisk_status install_scratch(struct vdisk_page_cache *cache, uint64_
     if (slot->words == NULL) {
         slot->words = vdisk_alloc(cache->page_bytes);
         if (slot->words == NULL)
+            slot = find_victim(cache, page_offset_bytes, false);
+        if (slot == NULL)
             return cache_fail(cache, error, VDISK_NO_MEMORY, page_offset_bytes, NULL);
     }
     slot_begin_change(slot);

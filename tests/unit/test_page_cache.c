@@ -21,6 +21,15 @@ static struct vdisk_memory_store *store;
 static struct vdisk_file *file;
 static struct vdisk_page_cache *cache;
 static struct vdisk_fault_plan plan;
+static bool no_memory;
+
+void *__real_vdisk_alloc(size_t size_bytes);
+void *__wrap_vdisk_alloc(size_t size_bytes);
+
+void *__wrap_vdisk_alloc(size_t size_bytes)
+{
+    return no_memory ? NULL : __real_vdisk_alloc(size_bytes);
+}
 
 static int set_up(void **state)
 {
@@ -289,6 +298,35 @@ static void test_failed_write_back_keeps_the_page(void **state)
     step_write_back();
 }
 
+/* Slots that have memory serve all pages when there is no more of it. */
+static void test_goes_on_without_memory(void **state)
+{
+    struct test_random random;
+
+    (void)state;
+    test_random_seed(&random, 5);
+    for (uint32_t page = 0; page < LIMIT / 2; page++)
+        expect_load(page, 0, PAGE);
+    no_memory = true;
+    for (uint32_t page = 0; page < PAGES; page++) {
+        unsigned char data[PAGE];
+
+        test_random_fill(&random, data, PAGE);
+        if (vdisk_page_cache_store(cache, (uint64_t)page * PAGE, 0, data, PAGE, NULL) != VDISK_OK) {
+            step_write_back();
+            assert_int_equal(
+                vdisk_page_cache_store(cache, (uint64_t)page * PAGE, 0, data, PAGE, NULL),
+                VDISK_OK);
+        }
+        memcpy(current + page * PAGE, data, PAGE);
+        dirty[page] = true;
+    }
+    step_write_back();
+    for (uint32_t page = 0; page < PAGES; page++)
+        expect_load(page, 0, PAGE);
+    no_memory = false;
+}
+
 static void test_impossible_caches_are_refused(void **state)
 {
     struct vdisk_page_cache *none = NULL;
@@ -394,6 +432,7 @@ int main(void)
         CACHE_TEST(test_pages_beyond_the_end_are_corrupt),
         CACHE_TEST(test_read_failures_are_reported),
         CACHE_TEST(test_failed_write_back_keeps_the_page),
+        CACHE_TEST(test_goes_on_without_memory),
         CACHE_TEST(test_impossible_caches_are_refused),
         CACHE_TEST(test_readers_beside_a_writer),
     };
