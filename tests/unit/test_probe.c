@@ -1,8 +1,8 @@
 /* Probing: what is known is named, and what was taken for raw stays raw. */
 #include "tests/support/cmocka_all.h"
 
+#include "engine/format/format.h"
 #include "host/memory/file_memory.h"
-#include "virtualdisk/image.h"
 
 #define DISK_BYTES ((uint64_t)65536)
 
@@ -222,11 +222,33 @@ static void test_the_guard_lets_everything_else_through(void **state)
     assert_int_equal(vdisk_image_close(image, NULL), VDISK_OK);
 }
 
+static void can(const struct vdisk_format *format, uint32_t capability, bool really)
+{
+    if (((format->capabilities & capability) != 0) != really)
+        fail_msg("%s: capability %x", format->name, (unsigned)capability);
+}
+
+/* Users are told, and other tests choose, by capability. */
+static void test_formats_say_what_they_can(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; vdisk_formats[i] != NULL; i++) {
+        const struct vdisk_format *format = vdisk_formats[i];
+
+        can(format, VDISK_CAN_CREATE, format->create != NULL);
+        can(format, VDISK_CAN_HAVE_PARENT, format->set_parent != NULL);
+        can(format, VDISK_CAN_RESIZE, format->resize != NULL);
+        can(format, VDISK_CAN_CHECK, format->check != NULL);
+        can(format, VDISK_CAN_SNAPSHOT, format->snapshots != NULL);
+    }
+}
+
 #define PROBE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formats_say_what_they_can),
         PROBE_TEST(test_foreign_formats_are_refused_by_name),
         PROBE_TEST(test_known_formats_are_found),
         PROBE_TEST(test_two_marks_are_refused),
