@@ -24,6 +24,8 @@ struct disk_model *disk_model_create(uint64_t base_sectors, uint64_t capacity, u
 
 void disk_model_destroy(struct disk_model *model)
 {
+    for (uint32_t index = 0; index < model->snapshot_count; index++)
+        free(model->snapshots[index].base);
     free(model->base);
     free(model);
 }
@@ -41,16 +43,67 @@ struct model_operation *disk_model_issue(struct disk_model *model, enum model_ki
     operation->first_sector = first_sector;
     operation->sector_count = sector_count;
     operation->stamp = kind == MODEL_WRITE ? model->first_stamp + index : 0;
+    operation->snapshot = 0;
     operation->failed = false;
     operation->event = operation->answer = UINT32_MAX;
     return operation;
 }
 
+bool disk_model_flushes(const struct model_operation *operation)
+{
+    return operation->kind == MODEL_FLUSH || operation->kind == MODEL_MAKE_SNAPSHOT ||
+           operation->kind == MODEL_DELETE_SNAPSHOT || operation->kind == MODEL_APPLY_SNAPSHOT;
+}
+
+struct model_snapshot *disk_model_add_snapshot(struct disk_model *model, const char *name,
+                                               const uint32_t *base, uint64_t base_sectors)
+{
+    struct model_snapshot *snapshot = &model->snapshots[model->snapshot_count];
+
+    if (model->snapshot_count == MODEL_SNAPSHOTS_MAX)
+        return NULL;
+    memset(snapshot, 0, sizeof *snapshot);
+    snprintf(snapshot->name, sizeof snapshot->name, "%s", name);
+    snapshot->made = base == NULL ? model->operation_count : UINT32_MAX;
+    snapshot->base_sectors = base_sectors;
+    if (base != NULL) {
+        snapshot->base = calloc((size_t)model->capacity, sizeof *base);
+        if (snapshot->base == NULL)
+            abort();
+        memcpy(snapshot->base, base, (size_t)base_sectors * sizeof *base);
+    }
+    model->had_snapshots = true;
+    model->snapshot_count++;
+    return snapshot;
+}
+
+/* A snapshot sees only what came before it: this cannot lead in a circle. */
+static bool snapshot_accepts(const struct disk_model *model, uint32_t index, uint64_t sector,
+                             uint32_t stamp)
+{
+    const struct model_snapshot *snapshot = &model->snapshots[index];
+
+    if (snapshot->base != NULL)
+        return snapshot->base[sector] == stamp;
+    return disk_model_accepts(model, snapshot->made, snapshot->made, sector, stamp);
+}
+
+static bool snapshot_accepts_size(const struct disk_model *model, uint32_t index,
+                                  uint64_t sector_count)
+{
+    const struct model_snapshot *snapshot = &model->snapshots[index];
+
+    if (snapshot->base != NULL)
+        return snapshot->base_sectors == sector_count;
+    return disk_model_accepts_size(model, snapshot->made, snapshot->made, sector_count);
+}
+
 static bool covers(const struct model_operation *operation, uint64_t sector)
 {
-    return (operation->kind == MODEL_WRITE || operation->kind == MODEL_ZERO) &&
-           sector >= operation->first_sector &&
-           sector - operation->first_sector < operation->sector_count;
+    return operation->kind == MODEL_APPLY_SNAPSHOT ||
+           ((operation->kind == MODEL_WRITE || operation->kind == MODEL_ZERO) &&
+            sector >= operation->first_sector &&
+            sector - operation->first_sector < operation->sector_count);
 }
 
 bool disk_model_accepts(const struct disk_model *model, uint32_t durable, uint32_t issued,
@@ -61,7 +114,9 @@ bool disk_model_accepts(const struct disk_model *model, uint32_t durable, uint32
 
         if (!covers(operation, sector))
             continue;
-        if (operation->stamp == stamp)
+        if (operation->kind == MODEL_APPLY_SNAPSHOT
+                ? snapshot_accepts(model, operation->snapshot, sector, stamp)
+                : operation->stamp == stamp)
             return true;
         if (index < durable && !operation->failed)
             return false;
@@ -75,9 +130,11 @@ bool disk_model_accepts_size(const struct disk_model *model, uint32_t durable, u
     for (uint32_t index = issued; index-- > 0;) {
         const struct model_operation *operation = &model->operations[index];
 
-        if (operation->kind != MODEL_RESIZE)
+        if (operation->kind != MODEL_RESIZE && operation->kind != MODEL_APPLY_SNAPSHOT)
             continue;
-        if (operation->sector_count == sector_count)
+        if (operation->kind == MODEL_APPLY_SNAPSHOT
+                ? snapshot_accepts_size(model, operation->snapshot, sector_count)
+                : operation->sector_count == sector_count)
             return true;
         if (index < durable && !operation->failed)
             return false;
@@ -85,15 +142,23 @@ bool disk_model_accepts_size(const struct disk_model *model, uint32_t durable, u
     return model->base_sectors == sector_count;
 }
 
-uint64_t disk_model_sectors(const struct disk_model *model)
+void disk_model_expects(const struct disk_model *model, uint32_t durable, uint32_t issued,
+                        uint32_t snapshot, bool *must, bool *may)
 {
-    uint64_t sectors = model->base_sectors;
+    *must = *may = model->snapshots[snapshot].base != NULL;
+    for (uint32_t index = 0; index < issued; index++) {
+        const struct model_operation *operation = &model->operations[index];
+        const bool made = operation->kind == MODEL_MAKE_SNAPSHOT;
 
-    for (uint32_t index = 0; index < model->operation_count; index++) {
-        if (model->operations[index].kind == MODEL_RESIZE && !model->operations[index].failed)
-            sectors = model->operations[index].sector_count;
+        if ((!made && operation->kind != MODEL_DELETE_SNAPSHOT) || operation->snapshot != snapshot)
+            continue;
+        if (index < durable && !operation->failed)
+            *must = *may = made;
+        else if (made)
+            *may = true;
+        else
+            *must = false;
     }
-    return sectors;
 }
 
 static void complain(const struct disk_model *model, uint32_t durable, uint32_t issued,
@@ -109,39 +174,67 @@ static void complain(const struct disk_model *model, uint32_t durable, uint32_t 
 
         if (covers(operation, sector))
             printf("  operation %u: %s %x at sector %llu + %llu%s%s\n", index,
-                   operation->kind == MODEL_ZERO ? "zero" : "write", operation->stamp,
-                   (unsigned long long)operation->first_sector,
+                   operation->kind == MODEL_ZERO    ? "zero"
+                   : operation->kind == MODEL_WRITE ? "write"
+                                                    : "apply snapshot",
+                   operation->stamp, (unsigned long long)operation->first_sector,
                    (unsigned long long)operation->sector_count, index < durable ? ", flushed" : "",
                    operation->failed ? ", failed" : "");
     }
 }
 
-static bool verify_piece(const struct disk_model *model, const unsigned char *bytes,
-                         uint64_t first_sector, uint64_t sector_count, uint32_t durable,
-                         uint32_t issued, uint32_t *found)
+/* What a disk is compared with. */
+struct judgement {
+    const struct disk_model *model;
+    bool is_snapshot;
+    uint32_t snapshot;
+    uint32_t durable;
+    uint32_t issued;
+    uint32_t *found;
+};
+
+static bool accepts(const struct judgement *judgement, uint64_t sector, uint32_t stamp)
+{
+    if (judgement->is_snapshot)
+        return snapshot_accepts(judgement->model, judgement->snapshot, sector, stamp);
+    return disk_model_accepts(judgement->model, judgement->durable, judgement->issued, sector,
+                              stamp);
+}
+
+static bool accepts_size(const struct judgement *judgement, uint64_t sectors)
+{
+    if (judgement->is_snapshot)
+        return snapshot_accepts_size(judgement->model, judgement->snapshot, sectors);
+    return disk_model_accepts_size(judgement->model, judgement->durable, judgement->issued,
+                                   sectors);
+}
+
+static bool verify_piece(const struct judgement *judgement, const unsigned char *bytes,
+                         uint64_t first_sector, uint64_t sector_count)
 {
     for (uint64_t i = 0; i < sector_count; i++) {
         const uint64_t sector = first_sector + i;
         const uint32_t stamp = sector_pattern_read(bytes + i * VDISK_SECTOR_BYTES, sector);
 
-        if (found != NULL)
-            found[sector] = stamp;
-        if (stamp == PATTERN_GARBAGE ||
-            !disk_model_accepts(model, durable, issued, sector, stamp)) {
-            complain(model, durable, issued, sector, stamp);
+        if (judgement->found != NULL)
+            judgement->found[sector] = stamp;
+        if (stamp == PATTERN_GARBAGE || !accepts(judgement, sector, stamp)) {
+            if (judgement->is_snapshot)
+                printf("in the snapshot %s:\n",
+                       judgement->model->snapshots[judgement->snapshot].name);
+            complain(judgement->model, judgement->durable, judgement->issued, sector, stamp);
             return false;
         }
     }
     return true;
 }
 
-bool disk_model_verify(const struct disk_model *model, struct vdisk_disk *disk, uint32_t durable,
-                       uint32_t issued, uint32_t *found)
+static bool verify(const struct judgement *judgement, struct vdisk_disk *disk)
 {
     static unsigned char bytes[READ_SECTORS * VDISK_SECTOR_BYTES];
     const uint64_t sectors = disk->size_bytes / VDISK_SECTOR_BYTES;
 
-    if (!disk_model_accepts_size(model, durable, issued, sectors)) {
+    if (!accepts_size(judgement, sectors)) {
         printf("the disk has %llu sectors\n", (unsigned long long)sectors);
         return false;
     }
@@ -156,8 +249,32 @@ bool disk_model_verify(const struct disk_model *model, struct vdisk_disk *disk, 
                    vdisk_status_name(status), error.reason != NULL ? error.reason : "");
             return false;
         }
-        if (!verify_piece(model, bytes, sector, count, durable, issued, found))
+        if (!verify_piece(judgement, bytes, sector, count))
             return false;
     }
     return true;
+}
+
+bool disk_model_verify(const struct disk_model *model, struct vdisk_disk *disk, uint32_t durable,
+                       uint32_t issued, uint32_t *found)
+{
+    const struct judgement judgement = {
+        .model = model, .durable = durable, .issued = issued, .found = found};
+
+    return verify(&judgement, disk);
+}
+
+bool disk_model_verify_snapshot(const struct disk_model *model, uint32_t snapshot,
+                                struct vdisk_disk *disk, uint32_t *found)
+{
+    const uint32_t made =
+        model->snapshots[snapshot].base == NULL ? model->snapshots[snapshot].made : 0;
+    const struct judgement judgement = {.model = model,
+                                        .is_snapshot = true,
+                                        .snapshot = snapshot,
+                                        .durable = made,
+                                        .issued = made,
+                                        .found = found};
+
+    return verify(&judgement, disk);
 }

@@ -1,5 +1,6 @@
 #include "tests/image/image_fixture.h"
-#include "engine/base/checked.h"
+#include "engine/base/endian.h"
+#include "engine/format/qcow2/qcow2.h"
 #include "tests/image/sector_pattern.h"
 
 #include <stdio.h>
@@ -23,19 +24,21 @@ void image_fixture_complain(const char *what, enum vdisk_status status,
 }
 
 static enum vdisk_status open_level(struct file_set *set, const struct image_variant *variant,
-                                    uint32_t level, enum fixture_mode mode,
+                                    uint32_t level, enum fixture_mode mode, const char *snapshot,
                                     struct vdisk_image **image, struct vdisk_error *error)
 {
+    const bool read_only = mode == FIXTURE_READ || mode == FIXTURE_CHECK;
     const struct vdisk_open_options options = {
         .format = variant->format,
+        .snapshot = snapshot,
         .finder = &set->finder,
-        .read_only = mode != FIXTURE_WRITE,
-        .for_check = mode == FIXTURE_CHECK,
+        .read_only = read_only,
+        .for_check = mode == FIXTURE_CHECK || mode == FIXTURE_REPAIR,
         .detect_zeroes = variant->detect_zeroes,
     };
     struct vdisk_file *file;
     enum vdisk_status status =
-        file_set_open(set, file_names[level], mode != FIXTURE_WRITE, false, &file, error);
+        file_set_open(set, file_names[level], read_only, false, &file, error);
 
     if (status != VDISK_OK)
         return status;
@@ -46,7 +49,44 @@ enum vdisk_status image_fixture_open(struct file_set *set, const struct image_va
                                      enum fixture_mode mode, struct vdisk_image **image,
                                      struct vdisk_error *error)
 {
-    return open_level(set, variant, 0, mode, image, error);
+    return open_level(set, variant, 0, mode, NULL, image, error);
+}
+
+enum vdisk_status image_fixture_open_snapshot(struct file_set *set,
+                                              const struct image_variant *variant, const char *name,
+                                              struct vdisk_image **image, struct vdisk_error *error)
+{
+    return open_level(set, variant, 0, FIXTURE_READ, name, image, error);
+}
+
+/*
+ * What the engine does not make: a QCOW2 whose data lies in another file. Where its header ends
+ * (for it names no parent) comes the extension with the file's name.
+ */
+static enum vdisk_status put_data_file(struct file_set *set, struct vdisk_file *image,
+                                       const struct image_variant *variant,
+                                       struct vdisk_error *error)
+{
+    unsigned char header[VDISK_SECTOR_BYTES], *extension = header + QCOW2_HEADER_BYTES;
+    const size_t length = strlen(variant->data_file);
+    struct vdisk_file *data;
+    enum vdisk_status status = file_set_open(set, variant->data_file, false, true, &data, error);
+
+    if (status != VDISK_OK)
+        return status;
+    status = vdisk_file_set_size(data, variant->size_bytes, error);
+    vdisk_file_close(data);
+    if (status == VDISK_OK)
+        status = vdisk_file_read(image, 0, header, sizeof header, error);
+    if (status != VDISK_OK)
+        return status;
+    vdisk_store_be64(header + QCOW2_AT_INCOMPATIBLE, QCOW2_DATA_FILE);
+    vdisk_store_be64(header + QCOW2_AT_AUTOCLEAR, QCOW2_RAW_EXTERNAL);
+    memset(extension, 0, sizeof header - QCOW2_HEADER_BYTES);
+    vdisk_store_be32(extension, QCOW2_EXT_DATA_FILE);
+    vdisk_store_be32(extension + 4, (uint32_t)length);
+    memcpy(extension + 8, variant->data_file, length);
+    return vdisk_file_write(image, 0, header, sizeof header, error);
 }
 
 static enum vdisk_status create_level(struct file_set *set, const struct image_variant *variant,
@@ -70,6 +110,8 @@ static enum vdisk_status create_level(struct file_set *set, const struct image_v
     if (status != VDISK_OK)
         return status;
     status = vdisk_image_create(file, &options, error);
+    if (status == VDISK_OK && variant->data_file != NULL)
+        status = put_data_file(set, file, variant, error);
     vdisk_file_close(file);
     return status;
 }
@@ -85,7 +127,8 @@ static enum vdisk_status fill_level(struct file_set *set, const struct image_var
                                     struct vdisk_error *error)
 {
     struct guest guest = {.variant = variant, .model = model};
-    enum vdisk_status status = open_level(set, variant, level, FIXTURE_WRITE, &guest.image, error);
+    enum vdisk_status status =
+        open_level(set, variant, level, FIXTURE_WRITE, NULL, &guest.image, error);
 
     if (status != VDISK_OK)
         return status;
@@ -130,7 +173,7 @@ static enum vdisk_status make_level(struct file_set *set, const struct image_var
     enum vdisk_status status = VDISK_OK;
 
     if (!is_last)
-        status = open_level(set, chain[level + 1], level + 1, FIXTURE_READ, &parent, error);
+        status = open_level(set, chain[level + 1], level + 1, FIXTURE_READ, NULL, &parent, error);
     if (status == VDISK_OK)
         status = create_level(set, chain[level], level, parent, error);
     vdisk_image_close(parent, NULL);
@@ -186,7 +229,7 @@ static void print_finding(struct vdisk_check *check, const struct vdisk_finding 
     static const char *const kinds[] = {"corruption", "leak", "note"};
 
     (void)check;
-    if (finding->kind != VDISK_FINDING_NOTE)
+    if (finding->kind != VDISK_FINDING_NOTE && !finding->repaired)
         printf("  %s: %s, offset %lld: %s\n", kinds[finding->kind], finding->structure,
                (long long)finding->offset_bytes, finding->reason);
 }
@@ -221,8 +264,26 @@ bool image_fixture_check(struct file_set *set, const struct image_variant *varia
     return false;
 }
 
-static struct model_operation *issue(struct guest *guest, enum model_kind kind,
-                                     uint64_t first_sector, uint64_t sector_count)
+bool image_fixture_repair(struct file_set *set, const struct image_variant *variant)
+{
+    struct vdisk_check check = {.repair = true, .report = print_finding};
+    struct vdisk_image *image;
+    struct vdisk_error error;
+    enum vdisk_status status = image_fixture_open(set, variant, FIXTURE_REPAIR, &image, &error);
+    enum vdisk_status closed;
+
+    if (status == VDISK_OK) {
+        status = vdisk_image_check(image, &check, &error);
+        closed = vdisk_image_close(image, status == VDISK_OK ? &error : NULL);
+        status = status == VDISK_OK ? closed : status;
+    }
+    if (status != VDISK_OK)
+        image_fixture_complain("repairing", status, &error);
+    return status == VDISK_OK && check.corruption_count == 0;
+}
+
+struct model_operation *guest_issue(struct guest *guest, enum model_kind kind,
+                                    uint64_t first_sector, uint64_t sector_count)
 {
     struct model_operation *operation =
         disk_model_issue(guest->model, kind, first_sector, sector_count);
@@ -232,8 +293,8 @@ static struct model_operation *issue(struct guest *guest, enum model_kind kind,
     return operation;
 }
 
-static enum vdisk_status answer(struct guest *guest, struct model_operation *operation,
-                                enum vdisk_status status)
+enum vdisk_status guest_answer(struct guest *guest, struct model_operation *operation,
+                               enum vdisk_status status)
 {
     operation->failed = status != VDISK_OK;
     if (guest->now != NULL)
@@ -282,16 +343,16 @@ static enum vdisk_status write_with_zeros(struct guest *guest, struct vdisk_erro
     zeros = test_random_chance(&guest->random, 50) ? count
                                                    : test_random_below(&guest->random, count + 1);
     zeros_first = test_random_chance(&guest->random, 50);
-    cleared = issue(guest, MODEL_ZERO, zeros_first ? first : first + count - zeros, zeros);
-    written = issue(guest, MODEL_WRITE, zeros_first ? first + zeros : first, count - zeros);
+    cleared = guest_issue(guest, MODEL_ZERO, zeros_first ? first : first + count - zeros, zeros);
+    written = guest_issue(guest, MODEL_WRITE, zeros_first ? first + zeros : first, count - zeros);
     memset(guest->buffer, 0, (size_t)count * VDISK_SECTOR_BYTES);
     sector_pattern_fill(guest->buffer +
                             (size_t)(written->first_sector - first) * VDISK_SECTOR_BYTES,
                         written->first_sector, written->sector_count, written->stamp);
     status = vdisk_disk_write(vdisk_image_disk(guest->image), first * VDISK_SECTOR_BYTES,
                               guest->buffer, (size_t)count * VDISK_SECTOR_BYTES, error);
-    answer(guest, cleared, status);
-    return answer(guest, written, status);
+    guest_answer(guest, cleared, status);
+    return guest_answer(guest, written, status);
 }
 
 enum vdisk_status guest_write(struct guest *guest, struct vdisk_error *error)
@@ -302,11 +363,11 @@ enum vdisk_status guest_write(struct guest *guest, struct vdisk_error *error)
     if (guest->variant->detect_zeroes && test_random_chance(&guest->random, 40))
         return write_with_zeros(guest, error);
     choose_range(guest, &first, &count);
-    operation = issue(guest, MODEL_WRITE, first, count);
+    operation = guest_issue(guest, MODEL_WRITE, first, count);
     sector_pattern_fill(guest->buffer, first, count, operation->stamp);
-    return answer(guest, operation,
-                  vdisk_disk_write(vdisk_image_disk(guest->image), first * VDISK_SECTOR_BYTES,
-                                   guest->buffer, (size_t)count * VDISK_SECTOR_BYTES, error));
+    return guest_answer(guest, operation,
+                        vdisk_disk_write(vdisk_image_disk(guest->image), first * VDISK_SECTOR_BYTES,
+                                         guest->buffer, (size_t)count * VDISK_SECTOR_BYTES, error));
 }
 
 enum vdisk_status guest_zero(struct guest *guest, struct vdisk_error *error)
@@ -315,10 +376,10 @@ enum vdisk_status guest_zero(struct guest *guest, struct vdisk_error *error)
     struct model_operation *operation;
 
     choose_range(guest, &first, &count);
-    operation = issue(guest, MODEL_ZERO, first, count);
-    return answer(guest, operation,
-                  vdisk_disk_zero(vdisk_image_disk(guest->image), first * VDISK_SECTOR_BYTES,
-                                  count * VDISK_SECTOR_BYTES, error));
+    operation = guest_issue(guest, MODEL_ZERO, first, count);
+    return guest_answer(guest, operation,
+                        vdisk_disk_zero(vdisk_image_disk(guest->image), first * VDISK_SECTOR_BYTES,
+                                        count * VDISK_SECTOR_BYTES, error));
 }
 
 /* What a discard of the range must change: whole units only, the last one of the disk included. */
@@ -355,38 +416,43 @@ enum vdisk_status guest_discard(struct guest *guest, struct vdisk_error *error)
                    : vdisk_fail(error, VDISK_INVALID, NULL, NULL, offset,
                                 "a discard that is not possible was not refused");
     round_inwards(disk, &first, &count);
-    operation = issue(guest, MODEL_ZERO, first, count);
-    return answer(guest, operation, vdisk_disk_discard(disk, offset, length, error));
+    operation = guest_issue(guest, MODEL_ZERO, first, count);
+    return guest_answer(guest, operation, vdisk_disk_discard(disk, offset, length, error));
 }
 
 enum vdisk_status guest_flush(struct guest *guest, struct vdisk_error *error)
 {
-    struct model_operation *operation = issue(guest, MODEL_FLUSH, 0, 0);
+    struct model_operation *operation = guest_issue(guest, MODEL_FLUSH, 0, 0);
 
-    return answer(guest, operation, vdisk_disk_flush(vdisk_image_disk(guest->image), error));
+    return guest_answer(guest, operation, vdisk_disk_flush(vdisk_image_disk(guest->image), error));
 }
 
 enum vdisk_status guest_grow(struct guest *guest, struct vdisk_error *error)
 {
     const struct image_variant *variant = guest->variant;
-    const uint64_t unit = vdisk_image_disk(guest->image)->logical_sector_bytes / VDISK_SECTOR_BYTES;
+    const struct vdisk_disk *disk = vdisk_image_disk(guest->image);
+    const uint64_t unit = disk->logical_sector_bytes / VDISK_SECTOR_BYTES;
     const uint64_t more = (test_random_below(&guest->random, 2048 / unit) + 1) * unit;
-    const uint64_t sectors = disk_model_sectors(guest->model);
+    const uint64_t sectors = disk->size_bytes / VDISK_SECTOR_BYTES;
     struct model_operation *operation;
+    enum vdisk_status status;
 
     if ((vdisk_format_capabilities(variant->format) & VDISK_CAN_RESIZE) == 0 ||
         variant->fixed_size || sectors + more > guest->model->capacity)
         return VDISK_OK;
-    operation = issue(guest, MODEL_RESIZE, 0, sectors + more);
-    return answer(guest, operation,
-                  vdisk_image_resize(guest->image, (sectors + more) * VDISK_SECTOR_BYTES, error));
+    operation = guest_issue(guest, MODEL_RESIZE, 0, sectors + more);
+    status = guest_answer(
+        guest, operation,
+        vdisk_image_resize(guest->image, (sectors + more) * VDISK_SECTOR_BYTES, error));
+    /* Version 2 of QCOW2 cannot say which size its snapshots have. */
+    return status == VDISK_UNSUPPORTED && guest->model->snapshot_count != 0 ? VDISK_OK : status;
 }
 
 enum vdisk_status guest_close(struct guest *guest, struct vdisk_error *error)
 {
-    struct model_operation *operation = issue(guest, MODEL_FLUSH, 0, 0);
+    struct model_operation *operation = guest_issue(guest, MODEL_FLUSH, 0, 0);
     struct vdisk_image *image = guest->image;
 
     guest->image = NULL;
-    return answer(guest, operation, vdisk_image_close(image, error));
+    return guest_answer(guest, operation, vdisk_image_close(image, error));
 }

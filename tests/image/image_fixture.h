@@ -18,12 +18,18 @@
 struct disk_model *image_fixture_create(const struct image_variant *variant, uint64_t seed,
                                         struct file_set **set);
 
-enum fixture_mode { FIXTURE_WRITE, FIXTURE_READ, FIXTURE_CHECK };
+enum fixture_mode { FIXTURE_WRITE, FIXTURE_READ, FIXTURE_CHECK, FIXTURE_REPAIR };
 
 /* Opens the image, named by its format, with its chain. */
 enum vdisk_status image_fixture_open(struct file_set *set, const struct image_variant *variant,
                                      enum fixture_mode mode, struct vdisk_image **image,
                                      struct vdisk_error *error);
+
+/* The same, to read one of its snapshots. */
+enum vdisk_status image_fixture_open_snapshot(struct file_set *set,
+                                              const struct image_variant *variant, const char *name,
+                                              struct vdisk_image **image,
+                                              struct vdisk_error *error);
 
 /*
  * Examines the closed image; true when its format has no check. What is found is printed. Leaks
@@ -31,6 +37,9 @@ enum vdisk_status image_fixture_open(struct file_set *set, const struct image_va
  */
 bool image_fixture_check(struct file_set *set, const struct image_variant *variant,
                          bool leaks_allowed);
+
+/* Examines the closed image and repairs it; what cannot be repaired is printed. */
+bool image_fixture_repair(struct file_set *set, const struct image_variant *variant);
 
 /* Prints a failed call. */
 void image_fixture_complain(const char *what, enum vdisk_status status,
@@ -47,6 +56,12 @@ struct guest {
     const void *clock;
 };
 #define GUEST_SECTORS_MAX 1024u
+
+/* Notes an operation, and its answer, which is returned. */
+struct model_operation *guest_issue(struct guest *guest, enum model_kind kind,
+                                    uint64_t first_sector, uint64_t sector_count);
+enum vdisk_status guest_answer(struct guest *guest, struct model_operation *operation,
+                               enum vdisk_status status);
 
 /*
  * Each issues one operation at random and notes it in the model, as failed when it fails.

@@ -7,7 +7,7 @@
  * A failure names the case: --variant V --seed S --id <kind>.<number of the call>.
  */
 #include "host/fault/file_fault.h"
-#include "tests/image/image_fixture.h"
+#include "tests/image/guest_snapshot.h"
 #include "tests/image/run_options.h"
 
 #include <stdio.h>
@@ -104,6 +104,8 @@ static enum vdisk_status step(struct guest *guest, uint32_t number)
 
     if (number % 8 == 7)
         return guest_flush(guest, NULL);
+    if (choice < 12 && guest_has_snapshots(guest->variant))
+        return guest_snapshot(guest, NULL);
     if (choice < 75)
         return guest_write(guest, NULL);
     if (choice < 87)
@@ -154,7 +156,7 @@ static uint32_t durable_operations(const struct disk_model *model)
     uint32_t durable = 0;
 
     for (uint32_t i = 0; i < model->operation_count; i++) {
-        if (model->operations[i].kind == MODEL_FLUSH && !model->operations[i].failed)
+        if (disk_model_flushes(&model->operations[i]) && !model->operations[i].failed)
             durable = i + 1;
     }
     return durable;
@@ -174,7 +176,10 @@ static bool is_intact(struct session *session)
     good = disk_model_verify(model, vdisk_image_disk(image), durable_operations(model),
                              model->operation_count, NULL);
     vdisk_image_close(image, NULL);
-    return good && image_fixture_check(session->set, session->variant, true);
+    return good &&
+           guest_snapshots_hold(session->set, session->variant, model, durable_operations(model),
+                                model->operation_count, NULL) &&
+           guest_image_is_sound(session->set, session->variant, model);
 }
 
 /* QCOW2 punches only what is free already: that it keeps the space is no failure. */

@@ -8,7 +8,7 @@
  */
 #include "engine/base/checked.h"
 #include "host/powercut/file_powercut.h"
-#include "tests/image/image_fixture.h"
+#include "tests/image/guest_snapshot.h"
 #include "tests/image/run_options.h"
 
 #include <stdio.h>
@@ -142,6 +142,8 @@ static enum vdisk_status record_step(struct file_set *set, struct guest *guest,
 {
     const uint64_t choice = test_random_below(&guest->random, 100);
 
+    if (choice < 8 && guest_has_snapshots(guest->variant))
+        return guest_snapshot(guest, error);
     if (choice < 64)
         return guest_write(guest, error);
     if (choice < 74)
@@ -224,12 +226,12 @@ static bool qemu_is_content(struct file_set *set, const struct image_variant *va
     saved = file_set_save(set, folder);
     /* The header of a VDI counts its blocks, in another sector than the map: it is but a hint. */
     /* QEMU looks at a VHDX whose log is in use only when it may replay it. */
+    /* It looks for a data file in the current folder. */
     snprintf(command, sizeof command,
-             "timeout 20 qemu-img check %s -q -f %s %s/disk.img >%s/qemu.log 2>&1; code=$?; "
-             "[ $code != 2 ] || grep -qv 'allocated blocks mismatch' %s/qemu.log || exit 0; "
+             "cd %s; timeout 20 qemu-img check %s -q -f %s disk.img >qemu.log 2>&1; code=$?; "
+             "[ $code != 2 ] || grep -qv 'allocated blocks mismatch' qemu.log || exit 0; "
              "exit $code",
-             strcmp(variant->format, "vhdx") == 0 ? "-r all" : "", variant->format, folder, folder,
-             folder);
+             folder, strcmp(variant->format, "vhdx") == 0 ? "-r all" : "", variant->format);
     status = system(command);
     status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     /* 0 clean, 3 leaks, 63 no check for this kind, 127 not installed */
@@ -281,7 +283,7 @@ static void count_operations(const struct disk_model *model, uint32_t event_coun
         if (operation->event > event_count)
             break;
         *issued = i + 1;
-        if (operation->kind == MODEL_FLUSH && operation->answer <= event_count)
+        if (disk_model_flushes(operation) && operation->answer <= event_count)
             *durable = i + 1;
     }
 }
@@ -311,6 +313,7 @@ static struct disk_model *model_of_found(const struct disk_model *model, const u
         disk_model_create(sectors, model->capacity, model->first_stamp + SECOND_STAMPS);
 
     memcpy(next->base, found, (size_t)sectors * sizeof *found);
+    next->had_snapshots = model->had_snapshots;
     return next;
 }
 
@@ -318,22 +321,24 @@ static bool survives(const struct recording *recording, uint32_t event_count,
                      struct test_random *random, bool again);
 
 /* A session on what the cut has left, recorded in its turn, and a cut of that. */
-static bool works_on(struct file_set *set, const struct recording *before, const uint32_t *found,
-                     uint64_t sectors, struct test_random *random)
+static bool works_on(struct file_set *set, const struct image_variant *variant,
+                     struct disk_model *model, struct test_random *random)
 {
-    struct recording next = {.variant = before->variant,
+    struct recording next = {.variant = variant,
                              .start = file_set_clone(set),
-                             .model = model_of_found(before->model, found, sectors),
+                             .model = model,
                              .trace = vdisk_powercut_trace_create()};
     const uint32_t operations = (uint32_t)test_random_below(random, 8);
     bool good = record_session(&next, set, test_random_next(random), operations);
-    const uint32_t all = next.model->operation_count;
+    const uint32_t all = model->operation_count;
+    uint64_t sectors;
 
-    good = good &&
-           opens_and_holds(set, next.variant, FIXTURE_READ, next.model, all, all, NULL, &sectors) &&
-           image_fixture_check(set, next.variant, true);
-    if (good && qemu_understands(next.variant) && test_random_below(random, QEMU_EVERY) == 0)
-        good = qemu_is_content(set, next.variant);
+    good = good && opens_and_holds(set, variant, FIXTURE_READ, model, all, all, NULL, &sectors) &&
+           guest_snapshots_hold(set, variant, model, all, all, NULL) &&
+           guest_image_is_sound(set, variant, model);
+    if (good && qemu_understands(variant) && !guest_image_needs_repair(set, variant, model) &&
+        test_random_below(random, QEMU_EVERY) == 0)
+        good = qemu_is_content(set, variant);
     if (good) {
         const uint32_t events = vdisk_powercut_trace_count(next.trace);
         const uint32_t event = (uint32_t)test_random_below(random, events + 1);
@@ -352,6 +357,7 @@ static bool survives(const struct recording *recording, uint32_t event_count,
     struct survivors survivors = choose_survivors(random, event_count);
     struct file_set *set = cut_power(recording, event_count, &survivors);
     uint32_t *found = calloc((size_t)recording->model->capacity, sizeof *found);
+    struct disk_model *next;
     uint32_t durable, issued;
     uint64_t sectors;
     bool good;
@@ -361,9 +367,14 @@ static bool survives(const struct recording *recording, uint32_t event_count,
     count_operations(recording->model, event_count, &durable, &issued);
     good = opens_and_holds(set, recording->variant, FIXTURE_READ, recording->model, durable, issued,
                            found, &sectors) &&
-           image_fixture_check(set, recording->variant, true);
+           guest_image_is_sound(set, recording->variant, recording->model);
+    next = model_of_found(recording->model, found, good ? sectors : 0);
+    good = good &&
+           guest_snapshots_hold(set, recording->variant, recording->model, durable, issued, next);
     if (good && again)
-        good = works_on(set, recording, found, sectors, random);
+        good = works_on(set, recording->variant, next, random);
+    else
+        disk_model_destroy(next);
     if (!good)
         printf("  cut after event %u, survival %d (event %u, sizes before %u), %u operations "
                "durable, %u issued\n",

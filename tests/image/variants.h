@@ -18,6 +18,7 @@ struct image_variant {
     bool fixed;                 /* all space allocated */
     uint32_t host_sector_bytes; /* files want transfers aligned to this; 0: any */
     const char *parent;         /* the variant that the parent is made of; NULL: none */
+    const char *data_file;      /* QCOW2: its data lies in this file; NULL: in the image */
     bool fixed_size;            /* cannot be resized, although its format can */
     bool without_holes;         /* the host knows no holes */
     bool detect_zeroes;         /* zeros that are written are looked for */

@@ -74,8 +74,10 @@ static enum vdisk_status switch_table(struct vdisk_image *image, const struct ta
     struct qcow2_layout layout = *qcow2_layout(q);
     const uint64_t old_offset = layout.snapshots_offset;
     const uint64_t old_clusters = qcow2_clusters(q, layout.snapshots_bytes);
-    enum vdisk_status status;
+    enum vdisk_status status = qcow2_commit(image, error); /* the new table is counted as in use */
 
+    if (status != VDISK_OK)
+        return status;
     vdisk_store_be32(q->header + QCOW2_AT_SNAPSHOT_COUNT, change->new_count);
     vdisk_store_be64(q->header + QCOW2_AT_SNAPSHOT_OFFSET, change->new_offset);
     status = qcow2_header_switch(image, error);
