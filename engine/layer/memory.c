@@ -63,19 +63,18 @@ static uint64_t level_span(uint32_t level)
 
 /*
  * The entry that speaks for a chunk, as far down as there are pages; `*level` is where it was
- * found.
+ * found, and `*value` what it held then: without the lock it may hold a page by now.
  */
-static memory_entry *find_entry(struct memory *memory, uint64_t chunk, uint32_t *level)
+static memory_entry *find_entry(struct memory *memory, uint64_t chunk, uint32_t *level,
+                                uintptr_t *value)
 {
     memory_entry *entry = &memory->root;
 
-    for (*level = memory->level_count; *level != 0; --*level) {
-        const uintptr_t page = atomic_load_explicit(entry, memory_order_acquire);
-
-        if (!is_pointer(page))
-            break;
-        entry =
-            (memory_entry *)page + (size_t)((chunk >> (ENTRY_BITS * (*level - 1))) % PAGE_ENTRIES);
+    *value = atomic_load_explicit(entry, memory_order_acquire);
+    for (*level = memory->level_count; *level != 0 && is_pointer(*value); --*level) {
+        entry = (memory_entry *)*value +
+                (size_t)((chunk >> (ENTRY_BITS * (*level - 1))) % PAGE_ENTRIES);
+        *value = atomic_load_explicit(entry, memory_order_acquire);
     }
     return entry;
 }
@@ -87,11 +86,13 @@ static memory_entry *find_entry(struct memory *memory, uint64_t chunk, uint32_t 
 static uintptr_t find_chunk(struct memory *memory, uint64_t chunk, uint64_t *run_chunks)
 {
     uint32_t level;
-    memory_entry *entry = find_entry(memory, chunk, &level);
+    uintptr_t value;
+
+    (void)find_entry(memory, chunk, &level, &value);
     const uint64_t span = level_span(level);
 
     *run_chunks = vdisk_min_u64(span - (chunk & (span - 1)), memory->chunk_count - chunk);
-    return atomic_load_explicit(entry, memory_order_acquire);
+    return value;
 }
 
 /* Takes what the limit has room for. Under the lock. */
@@ -125,12 +126,12 @@ static enum vdisk_status make_entry(struct memory *memory, uint64_t chunk, size_
                                     memory_entry **entry, struct vdisk_error *error)
 {
     uint32_t level;
+    uintptr_t above;
     enum vdisk_status status;
 
-    *entry = find_entry(memory, chunk, &level);
+    *entry = find_entry(memory, chunk, &level, &above);
     status = check_limit(memory, level * PAGE_BYTES + more_bytes, chunk * CHUNK_BYTES, error);
     while (status == VDISK_OK && level != 0) {
-        const uintptr_t above = atomic_load_explicit(*entry, memory_order_relaxed);
         memory_entry *page = take(memory, PAGE_BYTES);
 
         if (page == NULL)
@@ -138,7 +139,7 @@ static enum vdisk_status make_entry(struct memory *memory, uint64_t chunk, size_
         for (size_t i = 0; i < PAGE_ENTRIES; i++)
             atomic_init(&page[i], above); /* what was said for all is said for each */
         atomic_store_explicit(*entry, (uintptr_t)page, memory_order_release);
-        *entry = find_entry(memory, chunk, &level);
+        *entry = find_entry(memory, chunk, &level, &above);
     }
     return status;
 }
@@ -303,8 +304,8 @@ static enum vdisk_status clear_some(struct memory *memory, uint64_t chunk, uint6
 {
     const uintptr_t cleared = memory->next == NULL ? ABSENT : ZERO;
     uint32_t level;
-    memory_entry *entry = find_entry(memory, chunk, &level);
-    uintptr_t old = atomic_load_explicit(entry, memory_order_relaxed);
+    uintptr_t old;
+    memory_entry *entry = find_entry(memory, chunk, &level, &old);
     const uint64_t span = level_span(level);
     const uint64_t within = chunk & (span - 1);
     /* The disk may end before the range of the entry does. */

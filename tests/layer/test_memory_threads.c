@@ -1,8 +1,8 @@
 /*
  * Eight threads on one disk in memory, alone or over another. In a crowd each owns every eighth
  * granule of 4 KiB, so that they share all chunks, and one chunk that it discards; everybody reads
- * everything. In a race all write to a new chunk at
- * once. In a fight all read, write and discard the same chunks.
+ * everything. In a race all write to a new chunk at once, and to a new disk. In a fight all read,
+ * write and discard the same chunks.
  */
 #include "tests/support/cmocka_all.h"
 #include "tests/support/random.h"
@@ -10,6 +10,7 @@
 #include "virtualdisk/layer.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /*
@@ -247,6 +248,64 @@ static void test_race(void **state)
 }
 
 /*
+ * The first write to a disk makes the pages through which all chunks are found, while others look.
+ * Of each disk that happens once: so there are many, all zeros by a discard over what lies below.
+ */
+#define NEW_DISKS 500u
+#define WATCHERS  3u
+
+struct watcher {
+    struct vdisk_disk *disk;
+    atomic_bool *over;
+    bool failed;
+};
+
+static void *watch(void *context)
+{
+    struct watcher *watcher = context;
+    unsigned char buffer[512];
+
+    while (!atomic_load(watcher->over)) {
+        if (vdisk_disk_read(watcher->disk, 0, buffer, sizeof buffer, NULL) != VDISK_OK ||
+            !vdisk_is_zero(buffer, sizeof buffer))
+            watcher->failed = true;
+    }
+    return NULL;
+}
+
+static void write_first(struct vdisk_disk *below)
+{
+    struct vdisk_disk *disk = open_memory(below);
+    struct watcher watchers[WATCHERS];
+    pthread_t threads[WATCHERS];
+    atomic_bool over;
+
+    atomic_init(&over, false);
+    assert_int_equal(vdisk_disk_discard(disk, 0, DISK_BYTES, NULL), VDISK_OK);
+    for (uint32_t i = 0; i < WATCHERS; i++) {
+        watchers[i] = (struct watcher){.disk = disk, .over = &over};
+        assert_int_equal(pthread_create(&threads[i], NULL, watch, &watchers[i]), 0);
+    }
+    assert_true(put(disk, DISK_BYTES - GRANULE_BYTES, 1));
+    atomic_store(&over, true);
+    for (uint32_t i = 0; i < WATCHERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_false(watchers[i].failed);
+    }
+    vdisk_disk_close(disk, NULL);
+}
+
+static void test_first_page(void **state)
+{
+    struct vdisk_disk *below = open_memory(NULL);
+
+    (void)state;
+    for (uint32_t i = 0; i < NEW_DISKS; i++)
+        write_first(below);
+    vdisk_disk_close(below, NULL);
+}
+
+/*
  * Chunks that are read and written while others discard them; only writers and readers are kept
  * apart. So there is no race but what the disk itself would have, and ThreadSanitizer sees that.
  */
@@ -362,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_race),
+        cmocka_unit_test(test_first_page),
         cmocka_unit_test(test_fight),
     };
 
