@@ -9,24 +9,19 @@ static enum vdisk_status invalid(struct vdisk_file *file, struct vdisk_error *er
     return vdisk_fail(error, VDISK_INVALID, file->name, "VDI", VDISK_NO_OFFSET, reason);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
-}
-
 static enum vdisk_status choose_type(struct vdisk_file *file,
                                      const struct vdisk_create_options *options, uint32_t *type,
                                      struct vdisk_error *error)
 {
     const char *kind = options->subformat;
-    const bool fixed = options->fixed || (kind != NULL && same_text(kind, "fixed"));
+    const bool fixed = options->fixed || (kind != NULL && strcmp(kind, "fixed") == 0);
 
-    if (kind != NULL && !same_text(kind, "fixed") && !same_text(kind, "dynamic") &&
-        !same_text(kind, "differencing"))
+    if (kind != NULL && strcmp(kind, "fixed") != 0 && strcmp(kind, "dynamic") != 0 &&
+        strcmp(kind, "differencing") != 0)
         return invalid(file, error, "the kinds of VDI are fixed, dynamic and differencing");
-    if (fixed && (options->parent != NULL || (kind != NULL && !same_text(kind, "fixed"))))
+    if (fixed && (options->parent != NULL || (kind != NULL && strcmp(kind, "fixed") != 0)))
         return invalid(file, error, "a fixed image is neither dynamic nor differencing");
-    if (kind != NULL && same_text(kind, "differencing") != (options->parent != NULL))
+    if (kind != NULL && (strcmp(kind, "differencing") == 0) != (options->parent != NULL))
         return invalid(file, error, "a differencing image, and only that, has a parent");
     *type = fixed ? VDI_FIXED : options->parent != NULL ? VDI_DIFFERENCING : VDI_DYNAMIC;
     return VDISK_OK;

@@ -9,25 +9,21 @@ static enum vdisk_status invalid(struct vdisk_file *file, struct vdisk_error *er
     return vdisk_fail(error, VDISK_INVALID, file->name, "VHD", VDISK_NO_OFFSET, reason);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
-}
-
 /* The type that the options ask for. */
 static enum vdisk_status choose_type(struct vdisk_file *file,
                                      const struct vdisk_create_options *options, uint32_t *type,
                                      struct vdisk_error *error)
 {
     const bool named = options->subformat != NULL;
-    const bool fixed = options->fixed || (named && same_text(options->subformat, "fixed"));
+    const bool fixed = options->fixed || (named && strcmp(options->subformat, "fixed") == 0);
 
-    if (named && !same_text(options->subformat, "fixed") &&
-        !same_text(options->subformat, "dynamic") && !same_text(options->subformat, "differencing"))
+    if (named && strcmp(options->subformat, "fixed") != 0 &&
+        strcmp(options->subformat, "dynamic") != 0 &&
+        strcmp(options->subformat, "differencing") != 0)
         return invalid(file, error, "the kinds of VHD are fixed, dynamic and differencing");
-    if (fixed && (options->parent != NULL || (named && !same_text(options->subformat, "fixed"))))
+    if (fixed && (options->parent != NULL || (named && strcmp(options->subformat, "fixed") != 0)))
         return invalid(file, error, "a fixed image is neither dynamic nor differencing");
-    if (named && same_text(options->subformat, "differencing") != (options->parent != NULL))
+    if (named && (strcmp(options->subformat, "differencing") == 0) != (options->parent != NULL))
         return invalid(file, error, "a differencing image, and only that, has a parent");
     *type = fixed ? VHD_FIXED : options->parent != NULL ? VHD_DIFFERENCING : VHD_DYNAMIC;
     return VDISK_OK;
