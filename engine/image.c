@@ -560,13 +560,20 @@ static enum vdisk_status open_one(struct vdisk_file *file, const struct vdisk_op
     return VDISK_OK;
 }
 
+static bool is_same_file(struct vdisk_image *image, struct vdisk_file *file)
+{
+    struct vdisk_file_finder *finder = image->finder;
+
+    return finder->same != NULL && finder->same(finder, image->file, file);
+}
+
 static enum vdisk_status check_cycle(struct vdisk_image *top, const struct vdisk_image *child,
                                      struct vdisk_file *file, struct vdisk_error *error)
 {
     uint32_t depth = 0;
 
     for (struct vdisk_image *image = top; image != NULL; image = image->parent) {
-        if (image->finder->same != NULL && image->finder->same(image->finder, image->file, file))
+        if (is_same_file(image, file))
             return vdisk_fail(error, VDISK_CORRUPT, child->file->name, "parent", VDISK_NO_OFFSET,
                               "the chain of parents leads back to one of its images");
         depth++;
@@ -698,6 +705,31 @@ struct vdisk_image *vdisk_image_parent(struct vdisk_image *image)
 const char *vdisk_image_file_name(struct vdisk_image *image)
 {
     return image->file->name;
+}
+
+enum vdisk_status vdisk_image_find_file(struct vdisk_image *image,
+                                        const struct vdisk_file_request *request,
+                                        const char *structure, struct vdisk_file **file,
+                                        struct vdisk_error *error)
+{
+    struct vdisk_file_finder *finder = image->finder;
+    enum vdisk_status status;
+
+    *file = NULL;
+    if (finder == NULL)
+        return vdisk_image_fail(image, error, VDISK_ACCESS, structure, VDISK_NO_OFFSET,
+                                "it names a further file, and none may be opened");
+    status = finder->open(finder, request, file, error);
+    if (status != VDISK_OK) {
+        *file = NULL;
+        return status;
+    }
+    if (!is_same_file(image, *file))
+        return VDISK_OK;
+    vdisk_file_close(*file);
+    *file = NULL;
+    return vdisk_image_fail(image, error, VDISK_CORRUPT, structure, VDISK_NO_OFFSET,
+                            "it names the image itself as the file of its data");
 }
 
 enum vdisk_status vdisk_image_add_parent_name(struct vdisk_image *image, enum vdisk_name_kind kind,

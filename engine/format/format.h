@@ -216,6 +216,15 @@ enum vdisk_status vdisk_image_fail(struct vdisk_image *image, struct vdisk_error
 void vdisk_check_report(struct vdisk_check *check, enum vdisk_finding_kind kind, bool repaired,
                         const char *structure, uint64_t offset_bytes, const char *reason);
 
+/*
+ * For formats: opens a further file that holds data of the image; VDISK_CORRUPT where that is the
+ * image itself. `structure` names it in errors. *file is the caller's, and NULL on failure.
+ */
+enum vdisk_status vdisk_image_find_file(struct vdisk_image *image,
+                                        const struct vdisk_file_request *request,
+                                        const char *structure, struct vdisk_file **file,
+                                        struct vdisk_error *error);
+
 /* For formats: adds a name under which the parent may be found; `name` is copied. */
 enum vdisk_status vdisk_image_add_parent_name(struct vdisk_image *image, enum vdisk_name_kind kind,
                                               const char *name, struct vdisk_error *error);

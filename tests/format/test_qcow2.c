@@ -373,6 +373,27 @@ static void test_backing_files_that_are_refused(void **state)
     }
 }
 
+/* What was written to such a disk would overwrite its own tables. */
+static void test_data_file_is_not_the_image(void **state)
+{
+    const struct vdisk_open_options options = {0};
+    struct file_set *set = make_image(CLUSTER, DISK_BYTES, NULL);
+    unsigned char extension[8 + 16 + 8] = {0};
+    struct vdisk_error error = {0};
+    struct vdisk_image *image;
+
+    (void)state;
+    vdisk_store_be32(extension, 0x44415441);
+    vdisk_store_be32(extension + 4, sizeof IMAGE - 1);
+    memcpy(extension + 8, IMAGE, sizeof IMAGE - 1);
+    poke(set, 112, extension, sizeof extension);
+    poke_be(set, 72, 1u << 2, 8); /* external data file */
+    assert_int_equal(try_open(set, &options, &image, &error), VDISK_CORRUPT);
+    assert_string_equal(error.structure, "QCOW2 data file");
+    assert_non_null(strstr(error.reason, "the image itself"));
+    file_set_destroy(set);
+}
+
 static void test_rebase_keeps_extensions(void **state)
 {
     const struct vdisk_open_options alone = {.without_parent = true}, chain = {0};
@@ -756,6 +777,7 @@ int main(void)
         cmocka_unit_test(test_entries_that_are_not_followed),
         cmocka_unit_test(test_extended_entries_that_are_not_followed),
         cmocka_unit_test(test_backing_files_that_are_refused),
+        cmocka_unit_test(test_data_file_is_not_the_image),
         cmocka_unit_test(test_rebase_keeps_extensions),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_dirty_image_is_counted_again),

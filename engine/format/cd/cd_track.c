@@ -140,24 +140,11 @@ enum vdisk_status cd_track_find_file(struct vdisk_image *image, const char *name
         .referrer = image->file->name,
         .read_only = true,
     };
-    struct vdisk_file_finder *finder = image->finder;
-    enum vdisk_status status;
 
     if (strlen(name) >= VDISK_NAME_BYTES || !vdisk_name_is_plain(name))
         return vdisk_image_fail(image, error, VDISK_ACCESS, structure, VDISK_NO_OFFSET,
                                 "a track is not in a file in the folder of the image");
-    if (finder == NULL)
-        return vdisk_image_fail(image, error, VDISK_ACCESS, structure, VDISK_NO_OFFSET,
-                                "the tracks are in other files, and none may be opened");
-    status = finder->open(finder, &request, file, error);
-    if (status != VDISK_OK)
-        return status;
-    if (finder->same != NULL && finder->same(finder, image->file, *file)) {
-        vdisk_file_close(*file);
-        return vdisk_image_fail(image, error, VDISK_CORRUPT, structure, VDISK_NO_OFFSET,
-                                "it names itself as the file of a track");
-    }
-    return VDISK_OK;
+    return vdisk_image_find_file(image, &request, structure, file, error);
 }
 
 void cd_track_close(struct vdisk_image *image)

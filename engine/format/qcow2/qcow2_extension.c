@@ -234,10 +234,7 @@ static enum vdisk_status open_data_file(struct vdisk_image *image, char *name,
     if (!qcow2_name_is_plain(name))
         return vdisk_image_fail(image, error, VDISK_ACCESS, "QCOW2 data file",
                                 extension.data_offset, "its name is not that of a plain file");
-    if (image->finder == NULL)
-        return vdisk_image_fail(image, error, VDISK_ACCESS, "QCOW2 data file",
-                                extension.data_offset, "no other file may be opened");
-    status = image->finder->open(image->finder, &request, &file, error);
+    status = vdisk_image_find_file(image, &request, "QCOW2 data file", &file, error);
     if (status == VDISK_OK)
         q->data_file = file;
     return status;

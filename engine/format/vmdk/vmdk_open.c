@@ -167,22 +167,11 @@ static enum vdisk_status find_extent_file(struct vdisk_image *image, struct vmdk
         .referrer = image->file->name,
         .read_only = image->file->read_only || read_only,
     };
-    struct vdisk_file_finder *finder = image->finder;
-    enum vdisk_status status;
+    enum vdisk_status status =
+        vdisk_image_find_file(image, &request, structure, &extent->file, error);
 
-    if (finder == NULL)
-        return vdisk_image_fail(image, error, VDISK_ACCESS, structure, VDISK_NO_OFFSET,
-                                "the disk has extents, and no other file may be opened");
-    status = finder->open(finder, &request, &extent->file, error);
-    if (status != VDISK_OK) {
-        extent->file = NULL;
-        return status;
-    }
-    extent->owns_file = true;
-    if (finder->same != NULL && finder->same(finder, image->file, extent->file))
-        return vdisk_image_fail(image, error, VDISK_CORRUPT, structure, VDISK_NO_OFFSET,
-                                "the descriptor names itself as an extent");
-    return VDISK_OK;
+    extent->owns_file = status == VDISK_OK;
+    return status;
 }
 
 /* Two extents of one file would be one piece of the disk in two places. */
