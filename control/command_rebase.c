@@ -127,7 +127,10 @@ enum vdisk_exit vdisk_command_rebase(const struct vdisk_arguments *arguments)
     enum vdisk_exit code = vdisk_image_file_open(&parent, &rebase.parent);
     if (code != VDISK_EXIT_OK)
         return code;
-    if (!vdisk_arguments_has(arguments, VDISK_OPTION_UNSAFE))
+    struct vdisk_error error;
+    if (vdisk_image_may_be_parent(rebase.parent, &error) != VDISK_OK)
+        code = vdisk_output_failure("cannot rebase", rebase.child.path, &error);
+    if (code == VDISK_EXIT_OK && !vdisk_arguments_has(arguments, VDISK_OPTION_UNSAFE))
         code = prepare_contents(&rebase);
     if (code == VDISK_EXIT_OK)
         code = link_parent(&rebase);

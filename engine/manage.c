@@ -2,6 +2,15 @@
 #include "engine/format/format.h"
 #include "engine/probe.h"
 
+enum vdisk_status vdisk_image_may_be_parent(const struct vdisk_image *parent,
+                                            struct vdisk_error *error)
+{
+    if (!parent->disk.optical)
+        return VDISK_OK;
+    return vdisk_fail(error, VDISK_UNSUPPORTED, parent->file->name, NULL, VDISK_NO_OFFSET,
+                      "a CD is never written to, so it needs no differencing image");
+}
+
 static enum vdisk_status check_create(const struct vdisk_format *format, struct vdisk_file *file,
                                       const struct vdisk_create_options *options,
                                       struct vdisk_error *error)
@@ -22,7 +31,7 @@ static enum vdisk_status check_create(const struct vdisk_format *format, struct 
         !vdisk_is_aligned(options->size_bytes, VDISK_SECTOR_BYTES))
         return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET,
                           "the disk's size must be a multiple of 512 bytes and not 0");
-    return VDISK_OK;
+    return options->parent == NULL ? VDISK_OK : vdisk_image_may_be_parent(options->parent, error);
 }
 
 enum vdisk_status vdisk_image_create(struct vdisk_file *file,
@@ -121,7 +130,9 @@ enum vdisk_status vdisk_image_set_parent(struct vdisk_image *image, struct vdisk
 
     if (image->format->set_parent == NULL || !image->has_parent)
         return unsupported(image, error, "the image is not a differencing image");
-    status = lock_for_change(image, error);
+    status = vdisk_image_may_be_parent(parent, error);
+    if (status == VDISK_OK)
+        status = lock_for_change(image, error);
     if (status != VDISK_OK)
         return status;
     status = image->format->set_parent(image, parent, parent_name, parent_absolute_name, error);

@@ -133,6 +133,14 @@ struct vdisk_create_options {
 };
 
 /*
+ * May differencing images be made over it? VDISK_UNSUPPORTED for a CD: they would be disks, and
+ * other programs know no such parent. Asked by create and set_parent; for callers that must know
+ * it before they change anything.
+ */
+enum vdisk_status vdisk_image_may_be_parent(const struct vdisk_image *parent,
+                                            struct vdisk_error *error);
+
+/*
  * Makes a new image in an empty, writable file, which stays the caller's to close (and to delete
  * when the call fails). The image is complete and flushed when the call returns.
  */

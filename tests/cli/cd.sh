@@ -44,6 +44,17 @@ cmp disc.iso again.iso
 say refusals
 vdisk create new.iso 1M --format iso
 vdisk convert disc.iso other.cue --to cue
+for disc in disc.iso disc.cue disc.bin; do
+    vdisk create child.qcow2 --parent $disc
+    vdisk convert new.raw child.vhdx --parent $disc
+done
+truncate -s 1M disk.raw
+vdisk create child.qcow2 --parent disk.raw
+cp child.qcow2 before.qcow2
+vdisk rebase child.qcow2 --parent disc.iso
+vdisk rebase child.qcow2 --parent disc.iso --unsafe
+cmp child.qcow2 before.qcow2
+rm child.qcow2 before.qcow2 disk.raw
 printf 'FILE "../disc.bin" BINARY\nTRACK 01 MODE1/2352\nINDEX 01 00:00:00\n' >disc.cue
 vdisk info disc.cue
 printf 'FILE "none.bin" BINARY\nTRACK 01 MODE1/2352\nINDEX 01 00:00:00\n' >disc.cue
