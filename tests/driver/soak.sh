@@ -12,6 +12,8 @@ trap '"$root/wine/session" stop' EXIT
 "$root/wine/session" start
 control=$(printf 'Z:%s' "$windows/VirtualDiskControl.exe" | tr / '\\')
 work=$(printf 'Z:%s' "$windows/tests/driver/work" | tr / '\\')
+# What an interrupted soak has left open comes back with the session.
+"$root/wine/session" run "$control" close --all --force
 "$root/wine/session" run -t $((SOAK_SECONDS * 2 + 300)) "$windows/tests/driver/driver_tests.exe" \
     "$control" "$work" soak
 "$root/tests/driver/check_unload.sh" "$control" "$work"

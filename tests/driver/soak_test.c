@@ -96,6 +96,41 @@ static void close_by_force(struct soak_image *image)
     set_phase(image, SOAK_RUNNING);
 }
 
+struct reconnector {
+    HANDLE handle;
+    volatile LONG stop;
+    DWORD error;
+};
+
+static DWORD WINAPI keep_reconnecting(void *context)
+{
+    struct reconnector *self = context;
+
+    while (self->stop == 0 && self->error == 0)
+        self->error = control(self->handle, IOCTL_VIRTUALDISK_RECONNECT, NULL, 0, NULL, 0, NULL);
+    return 0;
+}
+
+/* The image is exchanged by the volume of the one partition while that of the other one starts. */
+static void open_while_reconnecting(struct soak_image *image, unsigned index)
+{
+    const struct soak_volume *other = &image->volumes[1 - index];
+    const struct volume volume = {
+        .letter = {other->letter[0], other->letter[1], other->letter[2], other->letter[3]}};
+    struct reconnector reconnector = {volume_handle(&volume, GENERIC_READ | GENERIC_WRITE), 0, 0};
+    HANDLE thread;
+
+    CHECK(reconnector.handle != INVALID_HANDLE_VALUE);
+    thread = CreateThread(NULL, 0, keep_reconnecting, &reconnector, 0, NULL);
+    CHECK(thread != NULL);
+    soak_image_open_volume(image, index);
+    InterlockedExchange(&reconnector.stop, 1);
+    CHECK_EQUAL(WaitForSingleObject(thread, 60000), WAIT_OBJECT_0);
+    CloseHandle(thread);
+    CloseHandle(reconnector.handle);
+    CHECK_EQUAL(reconnector.error, 0);
+}
+
 /* One partition goes; the other one must not notice. */
 static void close_one(struct soak_image *image)
 {
@@ -110,7 +145,10 @@ static void close_one(struct soak_image *image)
     soak_volume_wait_parked(volume);
     if (soak_image_forgets(image) && image->volume_count == 1)
         soak_volume_restore(volume);
-    soak_image_open_volume(image, index);
+    if (image->volume_count == 2 && !soak_image_forgets(image) && test_random_chance(&chance, 50))
+        open_while_reconnecting(image, index);
+    else
+        soak_image_open_volume(image, index);
     soak_volume_set_phase(volume, SOAK_RUNNING);
 }
 
