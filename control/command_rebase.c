@@ -24,6 +24,7 @@ static enum vdisk_status keep_contents(struct vdisk_image *child, struct rebase 
         .source = disk,
         .target = disk,
         .baseline = vdisk_image_disk(rebase->parent),
+        .hold_zeros = true,
         .progress = &rebase->progress,
     };
     enum vdisk_status status = vdisk_copy_init(&copy, 0, error);

@@ -53,6 +53,37 @@ static enum unit_action choose(const struct vdisk_copy *copy, size_t offset, siz
     return zero ? UNIT_ZERO : UNIT_WRITE;
 }
 
+/* What the target could make zero without holding it, because its parents have nothing there. */
+static enum vdisk_status hold_zeros(struct vdisk_copy *copy, uint64_t offset_bytes,
+                                    const unsigned char *zeros, uint64_t length_bytes,
+                                    struct vdisk_error *error)
+{
+    enum vdisk_status status = VDISK_OK;
+    while (length_bytes != 0 && status == VDISK_OK) {
+        struct vdisk_extent extent;
+        status = vdisk_disk_map(copy->target, offset_bytes, length_bytes, &extent, error);
+        if (status == VDISK_OK && (extent.depth != 0 || extent.kind == VDISK_EXTENT_UNALLOCATED))
+            status = vdisk_disk_write(copy->target, offset_bytes, zeros,
+                                      (size_t)extent.length_bytes, error);
+        if (status != VDISK_OK)
+            break;
+        offset_bytes += extent.length_bytes;
+        zeros += extent.length_bytes;
+        length_bytes -= extent.length_bytes;
+    }
+    return status;
+}
+
+static enum vdisk_status put_zeros(struct vdisk_copy *copy, uint64_t offset_bytes,
+                                   const unsigned char *zeros, size_t length,
+                                   struct vdisk_error *error)
+{
+    enum vdisk_status status = vdisk_disk_zero(copy->target, offset_bytes, length, error);
+    if (status != VDISK_OK || !copy->hold_zeros)
+        return status;
+    return hold_zeros(copy, offset_bytes, zeros, length, error);
+}
+
 static enum vdisk_status put(struct vdisk_copy *copy, enum unit_action action,
                              uint64_t offset_bytes, size_t buffer_offset, size_t length,
                              struct vdisk_error *error)
@@ -61,7 +92,7 @@ static enum vdisk_status put(struct vdisk_copy *copy, enum unit_action action,
         return vdisk_disk_write(copy->target, offset_bytes, copy->buffer + buffer_offset, length,
                                 error);
     if (action == UNIT_ZERO)
-        return vdisk_disk_zero(copy->target, offset_bytes, length, error);
+        return put_zeros(copy, offset_bytes, copy->buffer + buffer_offset, length, error);
     return VDISK_OK;
 }
 

@@ -13,13 +13,18 @@ struct vdisk_copy {
      * NULL. What is the same in the source is not written.
      */
     struct vdisk_disk *baseline;
+    /*
+     * The baseline is not what lies under the target yet: the target must hold zeros that differ
+     * from it, although it may read as zeros there already.
+     */
+    bool hold_zeros;
     uint32_t unit_bytes; /* what is written or left out as a whole; a power of two */
     struct vdisk_progress *progress;
     unsigned char *buffer; /* for vdisk_copy itself, between init and deinit */
     unsigned char *baseline_buffer;
 };
 
-/* The first four fields are given, unit_bytes 0 means the best one for a target of these blocks. */
+/* The first five fields are given, unit_bytes 0 means the best one for a target of these blocks. */
 enum vdisk_status vdisk_copy_init(struct vdisk_copy *copy, uint32_t block_bytes,
                                   struct vdisk_error *error);
 void vdisk_copy_deinit(struct vdisk_copy *copy);
