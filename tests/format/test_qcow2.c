@@ -423,6 +423,47 @@ static void test_rebase_keeps_extensions(void **state)
     file_set_destroy(set);
 }
 
+/* Each name is put beside the one before it, which holds until the first sector says otherwise. */
+static void test_rebase_many_times(void **state)
+{
+    static const uint32_t clusters[] = {512, 1024, 4096, CLUSTER};
+    const struct vdisk_open_options alone = {.without_parent = true};
+    const struct vdisk_open_options raw = {.format = "raw", .read_only = true};
+    struct vdisk_image_info *info = calloc(1, sizeof *info);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof clusters / sizeof clusters[0]; i++) {
+        struct file_set *set = file_set_create(1);
+        struct vdisk_file *base = open_file(set, "base.raw", true), *file;
+        struct vdisk_create_options options = {.format = "qcow2", .block_bytes = clusters[i]};
+        struct vdisk_image *image, *parent;
+
+        assert_int_equal(vdisk_file_fill_zeros(base, 0, DISK_BYTES, NULL), VDISK_OK);
+        assert_int_equal(vdisk_image_open(base, &raw, &parent, NULL), VDISK_OK);
+        options.parent = parent;
+        options.parent_name = "base.raw";
+        file = open_file(set, IMAGE, true);
+        assert_int_equal(vdisk_image_create(file, &options, NULL), VDISK_OK);
+        vdisk_file_close(file);
+        for (size_t length = 7; length != 6; length = (length + 61) % 251) {
+            char name[252] = {0};
+
+            memset(name, 'a' + (int)(length % 26), length + 1);
+            assert_int_equal(try_open(set, &alone, &image, NULL), VDISK_OK);
+            assert_int_equal(vdisk_image_set_parent(image, parent, name, NULL, NULL), VDISK_OK);
+            close_image(image);
+            assert_int_equal(try_open(set, &alone, &image, NULL), VDISK_OK);
+            assert_int_equal(vdisk_image_get_info(image, info, NULL), VDISK_OK);
+            assert_string_equal(info->parent_name, name);
+            assert_string_equal(info->parent_format, "raw");
+            close_image(image);
+        }
+        close_image(parent);
+        file_set_destroy(set);
+    }
+    free(info);
+}
+
 static void test_marks(void **state)
 {
     struct file_set *set = make_used();
@@ -779,6 +820,7 @@ int main(void)
         cmocka_unit_test(test_backing_files_that_are_refused),
         cmocka_unit_test(test_data_file_is_not_the_image),
         cmocka_unit_test(test_rebase_keeps_extensions),
+        cmocka_unit_test(test_rebase_many_times),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_dirty_image_is_counted_again),
         cmocka_unit_test(test_table_that_looks_free_stops_writes),

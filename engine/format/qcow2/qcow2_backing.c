@@ -79,67 +79,120 @@ bool qcow2_write_names(unsigned char *header, uint32_t at, uint32_t cluster_byte
     return true;
 }
 
+/* The old header's first page, and the new one's, of `limit` bytes each. */
+struct rewriting {
+    const unsigned char *old;
+    unsigned char *header;
+    uint32_t limit;
+    uint32_t at; /* where the extensions of the new one end */
+};
+
 /* Copies the extensions that say nothing about the backing file. */
-static enum vdisk_status copy_extensions(struct vdisk_image *image, unsigned char *header,
-                                         uint32_t *at, uint32_t limit, struct vdisk_error *error)
+static enum vdisk_status copy_extensions(struct vdisk_image *image, struct rewriting *rewriting,
+                                         bool with_feature_names, struct vdisk_error *error)
 {
     struct qcow2_extension extension = {0};
 
     for (;;) {
-        const uint32_t data_at = *at + 8;
+        const uint32_t data_at = rewriting->at + 8;
         enum vdisk_status status = qcow2_extension_next(image, &extension, error);
 
         if (status != VDISK_OK || extension.type == QCOW2_EXT_END)
             return status;
-        if (extension.type == QCOW2_EXT_BACKING_FORMAT)
+        if (extension.type == QCOW2_EXT_BACKING_FORMAT ||
+            (extension.type == QCOW2_EXT_FEATURE_NAMES && !with_feature_names))
             continue;
-        if (extension.length_bytes > limit ||
-            !put_extension(header, at, limit, extension.type, NULL, extension.length_bytes))
+        if (extension.length_bytes > rewriting->limit ||
+            !put_extension(rewriting->header, &rewriting->at, rewriting->limit, extension.type,
+                           NULL, extension.length_bytes))
             return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, "QCOW2 header extension",
                                     extension.data_offset, "there is no room to rewrite it");
-        status = vdisk_file_read(image->file, extension.data_offset, header + data_at,
+        status = vdisk_file_read(image->file, extension.data_offset, rewriting->header + data_at,
                                  extension.length_bytes, error);
         if (status != VDISK_OK)
             return status;
     }
 }
 
-/* The header with other names, in `header`, which holds the old one. */
-static enum vdisk_status compose_header(struct vdisk_image *image, unsigned char *header,
-                                        uint32_t limit, const struct qcow2_backing *backing,
-                                        struct vdisk_error *error)
+/* What lies behind the first sector is written before it: there the old header must stay true. */
+static bool moves_extensions(const struct rewriting *rewriting)
 {
-    struct qcow2 *q = qcow2_of(image);
-    const char *format = qcow2_format_to_qemu(backing->format);
-    const uint32_t name_length = (uint32_t)strlen(backing->name);
-    uint32_t at = q->header_bytes;
+    return rewriting->at > QCOW2_SECTOR_BYTES &&
+           memcmp(rewriting->header + QCOW2_SECTOR_BYTES, rewriting->old + QCOW2_SECTOR_BYTES,
+                  rewriting->at - QCOW2_SECTOR_BYTES) != 0;
+}
+
+static enum vdisk_status compose_extensions(struct vdisk_image *image, struct rewriting *rewriting,
+                                            const char *format, bool with_feature_names,
+                                            struct vdisk_error *error)
+{
     enum vdisk_status status = VDISK_OK;
     bool fits;
 
-    if (at >= limit)
-        return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, "QCOW2 header", 0,
-                                "there is no room for a backing file");
-    memset(header + at, 0, limit - at);
-    fits = put_extension(header, &at, limit, QCOW2_EXT_BACKING_FORMAT, format,
-                         (uint32_t)strlen(format));
+    memcpy(rewriting->header, rewriting->old, rewriting->limit);
+    rewriting->at = qcow2_of(image)->header_bytes;
+    fits = put_extension(rewriting->header, &rewriting->at, rewriting->limit,
+                         QCOW2_EXT_BACKING_FORMAT, format, (uint32_t)strlen(format));
     if (fits)
-        status = copy_extensions(image, header, &at, limit, error);
+        status = copy_extensions(image, rewriting, with_feature_names, error);
     if (status != VDISK_OK)
         return status;
-    if (!fits || !put_extension(header, &at, limit, QCOW2_EXT_END, NULL, 0) ||
-        name_length > limit - at)
-        return vdisk_image_fail(image, error, VDISK_INVALID, "QCOW2 backing file", VDISK_NO_OFFSET,
-                                "the parent's name is too long");
-    memcpy(header + at, backing->name, name_length);
-    vdisk_store_be64(header + QCOW2_AT_BACKING_OFFSET, at);
-    vdisk_store_be32(header + QCOW2_AT_BACKING_LENGTH, name_length);
+    if (!fits ||
+        !put_extension(rewriting->header, &rewriting->at, rewriting->limit, QCOW2_EXT_END, NULL, 0))
+        return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, "QCOW2 header", 0,
+                                "there is no room for a backing file");
     return VDISK_OK;
 }
 
 /*
- * The first sector names the rest, so it goes last. What lies behind it moves only when the length
- * of the format's name changes by more than its padding.
+ * Where a name of this length touches nothing of the old one behind the first sector, nor of what
+ * the old header has there before it.
  */
+static uint64_t place_name(const struct rewriting *rewriting, uint32_t length, bool shorter)
+{
+    const uint64_t offset = vdisk_load_be64(rewriting->old + QCOW2_AT_BACKING_OFFSET);
+    const uint64_t end = offset + vdisk_load_be32(rewriting->old + QCOW2_AT_BACKING_LENGTH);
+    const uint64_t first = vdisk_max_u64(shorter ? 0 : offset, QCOW2_SECTOR_BYTES);
+
+    if (vdisk_max_u64(first, rewriting->at) >= vdisk_min_u64(end, rewriting->at + length))
+        return rewriting->at;
+    return end;
+}
+
+/*
+ * The header with other names. The names of features are left out where they would have to move
+ * behind the first sector, or take the room of the name.
+ */
+static enum vdisk_status compose_header(struct vdisk_image *image, struct rewriting *rewriting,
+                                        const struct qcow2_backing *backing,
+                                        struct vdisk_error *error)
+{
+    const uint32_t length = (uint32_t)strlen(backing->name);
+
+    if (qcow2_of(image)->header_bytes >= rewriting->limit)
+        return vdisk_image_fail(image, error, VDISK_UNSUPPORTED, "QCOW2 header", 0,
+                                "there is no room for a backing file");
+    for (uint32_t attempt = 0; attempt < 2; attempt++) {
+        const bool shorter = attempt != 0;
+        uint64_t name_at;
+        enum vdisk_status status = compose_extensions(
+            image, rewriting, qcow2_format_to_qemu(backing->format), !shorter, error);
+
+        if (status != VDISK_OK)
+            return status;
+        name_at = place_name(rewriting, length, shorter);
+        if (moves_extensions(rewriting) || !vdisk_range_within(name_at, length, rewriting->limit))
+            continue;
+        memcpy(rewriting->header + name_at, backing->name, length);
+        vdisk_store_be64(rewriting->header + QCOW2_AT_BACKING_OFFSET, name_at);
+        vdisk_store_be32(rewriting->header + QCOW2_AT_BACKING_LENGTH, length);
+        return VDISK_OK;
+    }
+    return vdisk_image_fail(image, error, VDISK_INVALID, "QCOW2 backing file", VDISK_NO_OFFSET,
+                            "the parent's name is too long");
+}
+
+/* The first sector names the rest, so it goes last. */
 static enum vdisk_status write_header(struct vdisk_image *image, const unsigned char *header,
                                       uint32_t length_bytes, struct vdisk_error *error)
 {
@@ -176,8 +229,8 @@ enum vdisk_status qcow2_set_parent(struct vdisk_image *image, struct vdisk_image
 {
     struct qcow2 *q = qcow2_of(image);
     const struct qcow2_backing backing = {parent_name, parent->format->name};
-    const uint32_t limit = q->page_bytes;
-    unsigned char *header;
+    struct rewriting rewriting = {.limit = q->page_bytes};
+    unsigned char *pages;
     enum vdisk_status status = qcow2_commit(image, error);
 
     (void)parent_absolute_name;
@@ -186,16 +239,18 @@ enum vdisk_status qcow2_set_parent(struct vdisk_image *image, struct vdisk_image
     if (parent_name == NULL || !qcow2_name_is_plain(parent_name))
         return vdisk_image_fail(image, error, VDISK_INVALID, "QCOW2 backing file", VDISK_NO_OFFSET,
                                 "the parent must be named relative to the image, without ':'");
-    header = vdisk_alloc(limit);
-    if (header == NULL)
+    pages = vdisk_alloc(2 * (size_t)rewriting.limit);
+    if (pages == NULL)
         return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, VDISK_NO_OFFSET, NULL);
-    status = vdisk_file_read(image->file, 0, header, limit, error);
-    memcpy(header, q->header, QCOW2_SECTOR_BYTES);
+    rewriting.old = pages;
+    rewriting.header = pages + rewriting.limit;
+    status = vdisk_file_read(image->file, 0, pages, rewriting.limit, error);
+    memcpy(pages, q->header, QCOW2_SECTOR_BYTES);
     if (status == VDISK_OK)
-        status = compose_header(image, header, limit, &backing, error);
+        status = compose_header(image, &rewriting, &backing, error);
     if (status == VDISK_OK)
-        status = write_header(image, header, limit, error);
-    vdisk_free(header);
+        status = write_header(image, rewriting.header, rewriting.limit, error);
+    vdisk_free(pages);
     if (status == VDISK_OK)
         status = take_names(image, &backing, error);
     return status;
