@@ -34,9 +34,11 @@ test: $(test_presets:%=build-%) ## run every test
 demo: build-linux build-windows-x64 ## open a disk image as a volume in Wine, step by step
 	@demo/demo.sh
 
-test-crash: build-linux ## cut the power CUTS times (100000) a format
-	@sed -n 's/^set(IMAGE_FORMATS \(.*\)).*/\1/p' tests/image/CMakeLists.txt | tr ' ' '\n' | \
-	    xargs -I{} -P$(jobs) build/linux/tests/image/test_image_powercut --count $(CUTS) --format {}
+test-crash: build-linux ## cut the power CUTS times (100000) a format, and commands short
+	@for trial in "powercut --count $(CUTS)" "commands --count $$(($(CUTS) / 50))"; do \
+	    sed -n 's/^set(IMAGE_FORMATS \(.*\)).*/\1/p' tests/image/CMakeLists.txt | tr ' ' '\n' | \
+	    xargs -I{} -P$(jobs) build/linux/tests/image/test_image_$$trial --format {} || exit 1; \
+	done
 
 fuzz: build-linux-asan ## fuzz FUZZ_TARGET (all) for FUZZ_SECONDS (60) each
 	@tools/fuzz.sh $(FUZZ_TARGET) $(FUZZ_SECONDS)

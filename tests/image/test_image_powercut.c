@@ -10,6 +10,7 @@
 #include "host/powercut/file_powercut.h"
 #include "tests/image/guest_snapshot.h"
 #include "tests/image/run_options.h"
+#include "tests/image/survivors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,86 +21,6 @@
 #define OPERATIONS_MIN 12u
 #define OPERATIONS_MAX 50u
 #define SECOND_STAMPS  0x01000000u /* stamps of the session after a cut */
-#define SMALL_PIECES   8u          /* what is written in up to 4 KiB is probably metadata */
-
-/* ---- which part of what was not flushed is on the disk ---- */
-
-enum survival {
-    SURVIVES_NOTHING,
-    SURVIVES_ALL,
-    SURVIVES_EVENTS,  /* whole changes, one in two */
-    SURVIVES_SECTORS, /* one sector in two */
-    SURVIVES_ONE,     /* one change only */
-    SURVIVES_BUT_ONE,
-    SURVIVES_PREFIX, /* in order, the last change torn */
-    SURVIVES_SUFFIX,
-    SURVIVES_SMALL, /* metadata without its data */
-    SURVIVES_LARGE,
-    SURVIVES_TORN, /* the beginning of each change */
-    SURVIVAL_COUNT
-};
-
-struct survivors {
-    enum survival kind;
-    uint64_t seed;
-    uint32_t event; /* the one of SURVIVES_ONE and so on */
-    uint32_t sizes; /* changes of size are kept in order: before this event, and part of it */
-};
-
-static uint64_t dice(const struct survivors *survivors, uint32_t event, uint64_t piece)
-{
-    return test_random_mix(survivors->seed, test_random_mix(event, piece));
-}
-
-static bool keep_piece(void *context, enum vdisk_powercut_kind kind, uint32_t event, uint64_t piece,
-                       uint64_t piece_count)
-{
-    const struct survivors *survivors = context;
-
-    if (kind == VDISK_POWERCUT_SET_SIZE && survivors->kind > SURVIVES_ALL)
-        return event < survivors->sizes ||
-               (event == survivors->sizes && piece < dice(survivors, event, 0) % (piece_count + 1));
-    switch (survivors->kind) {
-    case SURVIVES_NOTHING:
-        return false;
-    case SURVIVES_EVENTS:
-        return dice(survivors, event, 0) % 2 == 0;
-    case SURVIVES_SECTORS:
-        return dice(survivors, event, piece) % 2 == 0;
-    case SURVIVES_ONE:
-        return event == survivors->event;
-    case SURVIVES_BUT_ONE:
-        return event != survivors->event;
-    case SURVIVES_PREFIX:
-        return event < survivors->event ||
-               (event == survivors->event && piece < dice(survivors, event, 0) % piece_count);
-    case SURVIVES_SUFFIX:
-        return event > survivors->event ||
-               (event == survivors->event && piece >= dice(survivors, event, 0) % piece_count);
-    case SURVIVES_SMALL:
-        return piece_count <= SMALL_PIECES;
-    case SURVIVES_LARGE:
-        return piece_count > SMALL_PIECES;
-    case SURVIVES_TORN:
-        return piece <= dice(survivors, event, 0) % piece_count;
-    case SURVIVES_ALL:
-    case SURVIVAL_COUNT:
-        break;
-    }
-    return true;
-}
-
-static struct survivors choose_survivors(struct test_random *random, uint32_t event_count)
-{
-    const uint32_t recent = (uint32_t)vdisk_min_u64(event_count, 12);
-    struct survivors survivors;
-
-    survivors.kind = (enum survival)test_random_below(random, SURVIVAL_COUNT);
-    survivors.seed = test_random_next(random);
-    survivors.event = event_count - (uint32_t)test_random_below(random, recent + 1);
-    survivors.sizes = event_count - (uint32_t)test_random_below(random, recent + 1);
-    return survivors;
-}
 
 /* ---- a recorded session ---- */
 
@@ -260,8 +181,8 @@ static struct file_set *cut_power(const struct recording *recording, uint32_t ev
     for (uint32_t i = 0; i < set->count && status == VDISK_OK; i++)
         status = file_set_open(set, set->files[i].name, false, false, &files[i], &error);
     if (status == VDISK_OK)
-        status = vdisk_powercut_replay(recording->trace, event_count, keep_piece, survivors, files,
-                                       &error);
+        status = vdisk_powercut_replay(recording->trace, event_count, survivors_keep, survivors,
+                                       files, &error);
     for (uint32_t i = 0; i < set->count; i++)
         vdisk_file_close(files[i]);
     set->alignment_bytes = recording->start->alignment_bytes;
@@ -354,7 +275,7 @@ static bool works_on(struct file_set *set, const struct image_variant *variant,
 static bool survives(const struct recording *recording, uint32_t event_count,
                      struct test_random *random, bool again)
 {
-    struct survivors survivors = choose_survivors(random, event_count);
+    struct survivors survivors = survivors_choose(random, event_count);
     struct file_set *set = cut_power(recording, event_count, &survivors);
     uint32_t *found = calloc((size_t)recording->model->capacity, sizeof *found);
     struct disk_model *next;
