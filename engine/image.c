@@ -575,7 +575,9 @@ static enum vdisk_status check_cycle(struct vdisk_image *top, const struct vdisk
     for (struct vdisk_image *image = top; image != NULL; image = image->parent) {
         if (is_same_file(image, file))
             return vdisk_fail(error, VDISK_CORRUPT, child->file->name, "parent", VDISK_NO_OFFSET,
-                              "the chain of parents leads back to one of its images");
+                              image == child
+                                  ? "the image names itself as its parent"
+                                  : "the chain of parents leads back to one of its images");
         depth++;
     }
     if (depth >= VDISK_CHAIN_MAX)
@@ -729,7 +731,7 @@ enum vdisk_status vdisk_image_find_file(struct vdisk_image *image,
     vdisk_file_close(*file);
     *file = NULL;
     return vdisk_image_fail(image, error, VDISK_CORRUPT, structure, VDISK_NO_OFFSET,
-                            "it names the image itself as the file of its data");
+                            "the image names itself as one of its files");
 }
 
 enum vdisk_status vdisk_image_add_parent_name(struct vdisk_image *image, enum vdisk_name_kind kind,

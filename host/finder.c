@@ -61,6 +61,35 @@ static bool use_own_separators(char *name)
     return changed;
 }
 
+/*
+ * Is what is in use the image that names it? Who has the image open for writing excludes himself;
+ * "in use by another program" would tell nobody what is wrong.
+ */
+static bool is_referrer(const char *path, bool follow_links, const char *referrer)
+{
+    struct vdisk_file *found, *image;
+    bool same;
+
+    if (vdisk_host_open_named(path, VDISK_OPEN_BESIDE, follow_links, &found, NULL) != VDISK_OK)
+        return false;
+    same = vdisk_host_open_named(referrer, VDISK_OPEN_BESIDE, true, &image, NULL) == VDISK_OK;
+    if (same) {
+        same = vdisk_host_same(found, image);
+        vdisk_file_close(image);
+    }
+    vdisk_file_close(found);
+    return same;
+}
+
+static enum vdisk_status fail_itself(const struct vdisk_file_request *request,
+                                     struct vdisk_error *error)
+{
+    return vdisk_fail(error, VDISK_CORRUPT, request->referrer, NULL, VDISK_NO_OFFSET,
+                      request->role == VDISK_ROLE_PARENT
+                          ? "the image names itself as its parent"
+                          : "the image names itself as one of its files");
+}
+
 static enum vdisk_status open_found(const struct vdisk_file_request *request,
                                     enum vdisk_open_mode mode, struct vdisk_file **file,
                                     struct vdisk_error *error)
@@ -79,6 +108,8 @@ static enum vdisk_status open_found(const struct vdisk_file_request *request,
     status = vdisk_host_open_named(path, mode, follow_links, file, error);
     if (status == VDISK_NOT_FOUND && relative && use_own_separators(path + folder_length))
         status = vdisk_host_open_named(path, mode, follow_links, file, error);
+    if (status == VDISK_BUSY && is_referrer(path, follow_links, request->referrer))
+        status = fail_itself(request, error);
     vdisk_free(path);
     return status;
 }

@@ -30,3 +30,17 @@ for name in json:{}12345 nbd://a/bcd0 /etc/passwd1 //host/a/b12 child.qcow2; do
     echo "parent '$name'"
     vdisk read child.qcow2
 done
+
+# Who names himself is told so, also where the writer has locked himself out.
+vdisk resize child.qcow2 2M
+descriptor disk.vmdk >folder/disk.vmdk
+vdisk write folder/disk.vmdk --offset 0
+vdisk create data.qcow2 1M
+poke() # OFFSET BYTES
+{
+    printf "$2" | dd of=data.qcow2 bs=1 seek="$1" conv=notrunc status=none
+}
+poke 79 '\004'
+poke 112 'DATA\0\0\0\012data.qcow2\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+vdisk read data.qcow2
+vdisk write data.qcow2 --offset 0

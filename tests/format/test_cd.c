@@ -268,7 +268,7 @@ static void test_files_that_cannot_be_had(void **state)
     assert_int_equal(open_image("disc.cue", "cue", &image, NULL), VDISK_NOT_FOUND);
     put_sheet("FILE disc.cue BINARY\nTRACK 01 MODE1/2048\nINDEX 01 00:00:00\n");
     set->finder.same = are_same;
-    expect_refusal("disc.cue", "cue", VDISK_CORRUPT, "it names the image itself as the file of its data");
+    expect_refusal("disc.cue", "cue", VDISK_CORRUPT, "the image names itself as one of its files");
 }
 
 /* What lies before a place that cannot be read is read all the same, though it is read ahead. */

@@ -212,7 +212,7 @@ static void refuses_bad_extents(void **state)
     } cases[] = {
         {"", VDISK_CORRUPT, "VMDK descriptor", VDISK_NO_OFFSET, "it names no extents"},
         {"RW 9 FLAT \"case-1.vmdk\"", VDISK_CORRUPT, "VMDK descriptor", VDISK_NO_OFFSET,
-         "it names the image itself as the file of its data"},
+         "the image names itself as one of its files"},
         {"RW 2 FLAT \"data.bin\"\nRW 2 FLAT \"data.bin\" 2", VDISK_CORRUPT, "VMDK descriptor",
          VDISK_NO_OFFSET, "two extents have the same file"},
         {"RW 5 FLAT \"data.bin\"", VDISK_CORRUPT, "VMDK flat extent", 2048,

@@ -172,6 +172,23 @@ static void test_chains_that_lead_back_are_refused(void **state)
     assert_int_equal(open_image("c", true, &child, &error), VDISK_CORRUPT);
 }
 
+static void test_own_parents_are_refused(void **state)
+{
+    struct vdisk_image *child, *parent;
+    struct vdisk_error error;
+
+    (void)state;
+    assert_int_equal(create_image("a", NULL, DISK_BYTES), VDISK_OK);
+    assert_int_equal(create_image("b", "a", 0), VDISK_OK);
+    assert_int_equal(open_image("a", true, &parent, NULL), VDISK_OK);
+    assert_int_equal(open_image("b", false, &child, NULL), VDISK_OK);
+    assert_int_equal(vdisk_image_set_parent(child, parent, "b", NULL, NULL), VDISK_OK);
+    assert_int_equal(vdisk_image_close(child, NULL), VDISK_OK);
+    assert_int_equal(vdisk_image_close(parent, NULL), VDISK_OK);
+    assert_int_equal(open_image("b", true, &child, &error), VDISK_CORRUPT);
+    assert_string_equal(error.reason, "the image names itself as its parent");
+}
+
 static void test_a_chain_has_64_images_at_most(void **state)
 {
     char name[16] = "0", parent[16];
@@ -202,6 +219,7 @@ int main(void)
         CHAIN_TEST(test_beyond_a_smaller_parent_are_zeros),
         CHAIN_TEST(test_a_missing_parent_is_never_zeros),
         CHAIN_TEST(test_chains_that_lead_back_are_refused),
+        CHAIN_TEST(test_own_parents_are_refused),
         CHAIN_TEST(test_a_chain_has_64_images_at_most),
     };
 
