@@ -79,6 +79,14 @@ enum vdisk_status vdisk_image_get_info(struct vdisk_image *image, struct vdisk_i
     return vdisk_file_get_allocated(image->file, &info->allocated_bytes, error);
 }
 
+void vdisk_image_get_identity(struct vdisk_image *image, struct vdisk_image_identity *identity)
+{
+    memset(identity, 0, sizeof *identity);
+    identity->written = atomic_load(&image->writing);
+    if (image->format->get_identity != NULL)
+        image->format->get_identity(image, identity);
+}
+
 static enum vdisk_status unsupported(struct vdisk_image *image, struct vdisk_error *error,
                                      const char *reason)
 {

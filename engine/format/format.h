@@ -123,6 +123,9 @@ struct vdisk_format {
 
     /* Adds what the generic half does not know: subformat, identities, dirty, corrupt. */
     void (*get_info)(struct vdisk_image *image, struct vdisk_image_info *info);
+
+    /* Fills in disk and content, which are zeros; NULL: there are no such ids. */
+    void (*get_identity)(struct vdisk_image *image, struct vdisk_image_identity *identity);
     enum vdisk_status (*check)(struct vdisk_image *image, struct vdisk_check *check,
                                struct vdisk_error *error);
 

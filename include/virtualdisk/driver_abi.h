@@ -198,8 +198,10 @@ _Static_assert(offsetof(struct virtualdisk_window, gpt_attributes) == 88, "ABI: 
 
 /*
  * Opens the image once more, for all its volumes, after its file had vanished. No input, no output.
- * STATUS_WRONG_VOLUME where the image has another size than before. After a failure the volumes
- * fail every request with STATUS_DEVICE_NOT_CONNECTED, until it works.
+ * STATUS_WRONG_VOLUME where it is not the same image as before: another size, sector size or id, or
+ * other contents in the first or last sectors. A volume whose file came back read-only is read-only
+ * from then on. After a failure the volumes fail every request with STATUS_DEVICE_NOT_CONNECTED,
+ * until it works.
  */
 #define IOCTL_VIRTUALDISK_RECONNECT                                                                \
     CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0x807, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS)

@@ -106,6 +106,17 @@ struct vdisk_image_info {
 enum vdisk_status vdisk_image_get_info(struct vdisk_image *image, struct vdisk_image_info *info,
                                        struct vdisk_error *error);
 
+/*
+ * By what an image can be known again, as far as its format has it; zeros where it has not. What
+ * is in memory is told, without asking the file.
+ */
+struct vdisk_image_identity {
+    unsigned char disk[16];    /* given when it was made, for good */
+    unsigned char content[16]; /* another one after every session that wrote to it */
+    bool written; /* this session did: the file surely has `content`, not an earlier one */
+};
+void vdisk_image_get_identity(struct vdisk_image *image, struct vdisk_image_identity *identity);
+
 /* What a format can do; ask vdisk_format_capabilities. */
 enum vdisk_capability {
     VDISK_CAN_WRITE = 1 << 0,

@@ -74,6 +74,14 @@ static enum vdisk_status vdi_set_parent(struct vdisk_image *image, struct vdisk_
     return status;
 }
 
+static void vdi_get_identity(struct vdisk_image *image, struct vdisk_image_identity *identity)
+{
+    const struct vdi_state *state = image->state;
+
+    memcpy(identity->disk, state->header.identity, VDISK_GUID_BYTES);
+    memcpy(identity->content, state->header.content_identity, VDISK_GUID_BYTES);
+}
+
 const struct vdisk_format vdisk_format_vdi = {
     .name = "vdi",
     .description = "VirtualBox disks: fixed, dynamic, differencing",
@@ -92,5 +100,6 @@ const struct vdisk_format vdisk_format_vdi = {
     .resize = vdi_resize,
     .set_parent = vdi_set_parent,
     .get_info = vdi_get_info,
+    .get_identity = vdi_get_identity,
     .check = vdi_check,
 };

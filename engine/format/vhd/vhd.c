@@ -26,6 +26,13 @@ static void vhd_get_info(struct vdisk_image *image, struct vdisk_image_info *inf
     info->corrupt = state->head_fault != NULL || state->header_fault != NULL;
 }
 
+static void vhd_get_identity(struct vdisk_image *image, struct vdisk_image_identity *identity)
+{
+    const struct vhd_state *state = image->state;
+
+    memcpy(identity->disk, state->footer.identity, VDISK_GUID_BYTES);
+}
+
 enum vdisk_status vhd_parent_describe(struct vdisk_file *file, const struct vdisk_image *parent,
                                       const char *name, const char *absolute_name,
                                       struct vhd_parent *described, struct vdisk_error *error)
@@ -78,5 +85,6 @@ const struct vdisk_format vdisk_format_vhd = {
     .resize = vhd_resize,
     .set_parent = vhd_set_parent,
     .get_info = vhd_get_info,
+    .get_identity = vhd_get_identity,
     .check = vhd_check,
 };

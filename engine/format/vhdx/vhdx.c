@@ -167,6 +167,14 @@ static void vhdx_get_info(struct vdisk_image *image, struct vdisk_image_info *in
     info->dirty = state->was_dirty;
 }
 
+static void vhdx_get_identity(struct vdisk_image *image, struct vdisk_image_identity *identity)
+{
+    const struct vhdx_state *state = vhdx_state_of(image);
+
+    memcpy(identity->disk, state->metadata.disk_id, VDISK_GUID_BYTES);
+    memcpy(identity->content, state->header.data_write_guid, VDISK_GUID_BYTES);
+}
+
 const struct vdisk_format vdisk_format_vhdx = {
     .name = "vhdx",
     .dense = true,
@@ -187,5 +195,6 @@ const struct vdisk_format vdisk_format_vhdx = {
     .resize = vhdx_resize,
     .set_parent = vhdx_locator_replace,
     .get_info = vhdx_get_info,
+    .get_identity = vhdx_get_identity,
     .check = vhdx_check,
 };

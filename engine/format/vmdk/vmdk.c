@@ -75,5 +75,6 @@ const struct vdisk_format vdisk_format_vmdk = {
     .resize = vmdk_resize,
     .set_parent = vmdk_set_parent,
     .get_info = vmdk_get_info,
+    .get_identity = vmdk_get_identity,
     .check = vmdk_check,
 };

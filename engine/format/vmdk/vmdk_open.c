@@ -469,3 +469,11 @@ void vmdk_get_info(struct vdisk_image *image, struct vdisk_image_info *info)
     if (image->has_parent)
         put_id(info->parent_identity, state->descriptor->parent_content_id);
 }
+
+void vmdk_get_identity(struct vdisk_image *image, struct vdisk_image_identity *identity)
+{
+    const struct vmdk_state *state = vmdk_state(image);
+
+    if (state->descriptor != NULL)
+        vdisk_store_le32(identity->content, state->descriptor->content_id);
+}

@@ -11,5 +11,6 @@ void vmdk_close(struct vdisk_image *image);
 enum vdisk_status vmdk_check_parent(struct vdisk_image *image, struct vdisk_image *parent,
                                     struct vdisk_error *error);
 void vmdk_get_info(struct vdisk_image *image, struct vdisk_image_info *info);
+void vmdk_get_identity(struct vdisk_image *image, struct vdisk_image_identity *identity);
 
 #endif
