@@ -155,8 +155,12 @@ static const struct vdisk_command commands[] = {
         .name = "reconnect",
         .usage = "<file | V:>",
         .summary = "open the image of an open volume again, after its file had vanished",
-        .details = "For images on drives and networks that come and go. The file must be the same\n"
-                   "image as before.\n",
+        .details =
+            "For images on drives and networks that come and go. The file must be the same\n"
+            "image as before: its size, sectors and id are compared, and what its first and\n"
+            "last sectors hold. A raw or QCOW2 image must not be changed meanwhile: where\n"
+            "others wrote elsewhere in it, nobody can tell. A volume whose file came back\n"
+            "read-only is read-only until `set --read-write`.\n",
         .operands_min = 1,
         .operands_max = 1,
         .run = vdisk_command_reconnect,

@@ -44,6 +44,16 @@ static enum vdisk_status GrowPartition(VD_DEVICE *Device, ULONGLONG SizeBytes,
     return Status;
 }
 
+/* The end is elsewhere, and the partition table may be another. Without a sample all goes on. */
+static VOID SampleAgain(VD_MEDIUM *Medium)
+{
+    VD_SAMPLE *Sample = &Medium->Identity->Sample;
+
+    if (vdisk_disk_flush(Medium->Disk, NULL) == VDISK_OK ||
+        Sample->DiskBytes != Medium->Disk->size_bytes)
+        (VOID) VdSampleTake(Sample, Medium->Disk, NULL);
+}
+
 NTSTATUS VdGrowthApply(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_error *Error)
 {
     VD_MEDIUM *Medium = Device->Medium;
@@ -59,5 +69,6 @@ NTSTATUS VdGrowthApply(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_erro
         Status = GrowDisk(Medium, SizeBytes, Error);
     else if (SizeBytes > Device->Volume.SizeBytes)
         Status = GrowPartition(Device, SizeBytes, Error);
+    SampleAgain(Medium);
     return Status == VDISK_OK ? STATUS_SUCCESS : vdisk_error_to_ntstatus(Error);
 }

@@ -146,6 +146,7 @@ static VOID CloseDisk(VD_MEDIUM *Medium, VD_DEVICE *Device)
 static VOID FreeMedium(VD_MEDIUM *Medium, VD_DEVICE *Device)
 {
     CloseDisk(Medium, Device);
+    vdisk_free(Medium->Identity);
     RemoveEntryList(&Medium->Link);
     VdParametersRelease(Medium->Parameters);
     vdisk_free(Medium);
@@ -167,6 +168,8 @@ static enum vdisk_status MakeMedium(VD_DEVICE *Device, VD_MEDIUM **Made, struct 
     NameFormat(Medium);
     VdFinderInitialize(&Medium->Finder, &Medium->Parameters->Files);
     Status = OpenDisk(Medium, Error);
+    if (Status == VDISK_OK && Medium->Memory == NULL)
+        Status = VdIdentityMake(Medium->Image, &Medium->Identity, Error);
     if (Status == VDISK_OK)
         *Made = Medium;
     else
@@ -302,14 +305,41 @@ static enum vdisk_status OpenWindows(VD_MEDIUM *Medium, struct vdisk_error *Erro
     return Status;
 }
 
-static enum vdisk_status OpenAll(VD_MEDIUM *Medium, ULONGLONG DiskBytes, struct vdisk_error *Error)
+/* What the file systems above remember of the image must be true of this one. */
+static enum vdisk_status Recognize(VD_MEDIUM *Medium, struct vdisk_error *Error)
+{
+    VD_IDENTITY *Found;
+    enum vdisk_status Status = VdIdentityMake(Medium->Image, &Found, Error);
+
+    if (Status == VDISK_OK)
+        Status = VdIdentityCheck(Medium->Identity, Found, Error);
+    if (Status != VDISK_OK) {
+        vdisk_free(Found);
+        return Status;
+    }
+    vdisk_free(Medium->Identity);
+    Medium->Identity = Found;
+    return VDISK_OK;
+}
+
+static VOID DescribeAgain(VD_MEDIUM *Medium)
+{
+    for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink)
+        VdStateDescribeAgain(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink));
+}
+
+/* It is the same image when all has worked; until then it is known by what it was before. */
+static enum vdisk_status OpenAll(VD_MEDIUM *Medium, struct vdisk_error *Error)
 {
     enum vdisk_status Status = OpenDisk(Medium, Error);
 
-    if (Status == VDISK_OK && Medium->Disk->size_bytes != DiskBytes)
-        Status = vdisk_fail_native(Error, VDISK_INVALID, (uint32_t)STATUS_WRONG_VOLUME, NULL,
-                                   VDISK_NO_OFFSET, "the image has another size than before");
-    return Status == VDISK_OK ? OpenWindows(Medium, Error) : Status;
+    if (Status == VDISK_OK)
+        Status = Recognize(Medium, Error);
+    if (Status == VDISK_OK)
+        Status = OpenWindows(Medium, Error);
+    if (Status == VDISK_OK)
+        DescribeAgain(Medium);
+    return Status;
 }
 
 /*
@@ -322,9 +352,11 @@ NTSTATUS VdMediumReconnect(VD_DEVICE *Device, struct vdisk_error *Error)
 
     if (Medium->Memory != NULL)
         return STATUS_NOT_SUPPORTED;
+    if (Medium->Image != NULL)
+        VdIdentityKeep(Medium->Identity, Medium->Image);
     CloseWindows(Medium);
     CloseDisk(Medium, Device);
-    if (OpenAll(Medium, Device->Volume.DiskBytes, Error) == VDISK_OK)
+    if (OpenAll(Medium, Error) == VDISK_OK)
         return STATUS_SUCCESS;
     CloseWindows(Medium);
     CloseDisk(Medium, Device);

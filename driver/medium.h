@@ -12,6 +12,7 @@
 
 #include "driver/barrier.h"
 #include "driver/finder.h"
+#include "driver/identity.h"
 #include "driver/parameters.h"
 #include "virtualdisk/image.h"
 
@@ -32,6 +33,7 @@ typedef struct _VD_MEDIUM {
     struct vdisk_image *Image;
     struct vdisk_disk *Memory; /* layer over the image, or in its place; NULL: none */
     struct vdisk_disk *Disk;   /* the whole disk: Memory, or the image's; NULL: it is gone */
+    VD_IDENTITY *Identity;     /* of the image; NULL: kept in memory, it cannot vanish */
 } VD_MEDIUM;
 
 /* Once, before everything else. */

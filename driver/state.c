@@ -56,6 +56,19 @@ VOID VdStateDescribe(VD_DEVICE *Device, struct vdisk_error *Error)
     ShowReadOnly(Device);
 }
 
+VOID VdStateDescribeAgain(VD_DEVICE *Device)
+{
+    const struct vdisk_disk *Disk = Device->Disk;
+    KIRQL OldIrql;
+
+    KeAcquireSpinLock(&Device->VolumeLock, &OldIrql);
+    Device->Volume.PhysicalSectorBytes = Disk->physical_sector_bytes;
+    Device->Volume.DiscardBytes = Disk->discard_bytes;
+    Device->Volume.ReadOnly = Device->Volume.ReadOnly || Disk->read_only;
+    KeReleaseSpinLock(&Device->VolumeLock, OldIrql);
+    ShowReadOnly(Device);
+}
+
 VOID VdStateSetSize(VD_DEVICE *Device, ULONGLONG DiskBytes)
 {
     KIRQL OldIrql;

@@ -8,6 +8,12 @@
 _IRQL_requires_max_(PASSIVE_LEVEL) VOID
     VdStateDescribe(_Inout_ VD_DEVICE *Device, _Inout_ struct vdisk_error *Error);
 
+/*
+ * After the medium's disk was exchanged for one that is the same; its barrier is closed. A volume
+ * that is read-only stays so.
+ */
+_IRQL_requires_max_(PASSIVE_LEVEL) VOID VdStateDescribeAgain(_Inout_ VD_DEVICE *Device);
+
 /* The disk, or the device's part of it, has grown; the medium's barrier is closed. */
 _IRQL_requires_max_(DISPATCH_LEVEL) VOID
     VdStateSetSize(_Inout_ VD_DEVICE *Device, _In_ ULONGLONG DiskBytes);

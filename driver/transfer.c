@@ -48,9 +48,39 @@ static BOOLEAN IsWriteThrough(WDFREQUEST Request)
            0;
 }
 
+/* NULL: nobody needs it. */
+static VD_SAMPLE *SampleOf(const VD_DEVICE *Device)
+{
+    return Device->Medium->Identity == NULL ? NULL : &Device->Medium->Identity->Sample;
+}
+
 static NTSTATUS ServeFlush(VD_DEVICE *Device, struct vdisk_error *Error)
 {
-    return FromEngine(vdisk_disk_flush(Device->Disk, Error), Error);
+    VD_SAMPLE *Sample = SampleOf(Device);
+    const uint32_t Mark = Sample == NULL ? 0 : VdSampleBeginFlush(Sample);
+    const NTSTATUS Status = FromEngine(vdisk_disk_flush(Device->Disk, Error), Error);
+
+    if (Sample != NULL && NT_SUCCESS(Status))
+        VdSampleEndFlush(Sample, Mark);
+    return Status;
+}
+
+/* Buffer: of a write; NULL: of a trim. */
+static NTSTATUS Change(VD_DEVICE *Device, uint64_t Offset, PVOID Buffer, uint64_t Length,
+                       struct vdisk_error *Error)
+{
+    VD_SAMPLE *Sample = SampleOf(Device);
+    const uint64_t DiskOffset =
+        Offset + (Device->Disk == Device->Medium->Disk ? 0 : Device->Volume.Window.offset_bytes);
+    enum vdisk_status Status;
+
+    if (Sample != NULL)
+        VdSampleBeginWrite(Sample, DiskOffset, Length, Buffer);
+    Status = Buffer != NULL ? vdisk_disk_write(Device->Disk, Offset, Buffer, (size_t)Length, Error)
+                            : vdisk_disk_discard(Device->Disk, Offset, Length, Error);
+    if (Sample != NULL)
+        VdSampleEndWrite(Sample, DiskOffset, Length, Status == VDISK_OK);
+    return FromEngine(Status, Error);
 }
 
 static NTSTATUS ServeWrite(VD_DEVICE *Device, WDFREQUEST Request, LONGLONG Offset, size_t Length,
@@ -65,8 +95,7 @@ static NTSTATUS ServeWrite(VD_DEVICE *Device, WDFREQUEST Request, LONGLONG Offse
         Status = WdfRequestRetrieveInputBuffer(Request, Length, &Buffer, NULL);
     if (!NT_SUCCESS(Status))
         return Status;
-    Status =
-        FromEngine(vdisk_disk_write(Device->Disk, (uint64_t)Offset, Buffer, Length, Error), Error);
+    Status = Change(Device, (uint64_t)Offset, Buffer, Length, Error);
     if (NT_SUCCESS(Status) && IsWriteThrough(Request))
         Status = ServeFlush(Device, Error);
     return Status;
@@ -126,7 +155,7 @@ static NTSTATUS ServeTrim(VD_DEVICE *Device, WDFREQUEST Request, struct vdisk_er
         Status = VdTrimRange(&Device->Volume, &Trim, i, &Offset, &Length);
     for (uint32_t i = 0; i < Trim.RangeCount && NT_SUCCESS(Status); i++) {
         (VOID) VdTrimRange(&Device->Volume, &Trim, i, &Offset, &Length);
-        Status = FromEngine(vdisk_disk_discard(Device->Disk, Offset, Length, Error), Error);
+        Status = Change(Device, Offset, NULL, Length, Error);
     }
     return Status;
 }

@@ -24,15 +24,13 @@ typedef struct _VD_VOLUME {
 
     /* immutable while the device is started */
     uint32_t LogicalSectorBytes; /* 512, 2048 (CD) or 4096 */
-    uint32_t PhysicalSectorBytes;
-    uint32_t DiscardBytes; /* unit of trim; 0: there is none */
-    uint32_t DiskNumber;   /* the same for all volumes of an image */
-    uint32_t Flags;        /* VIRTUALDISK_FLAG_... of the parameters */
-    bool Optical;          /* a CD or DVD */
-    uint8_t PartitionType; /* as a partition table would have it, of a volume without one */
-    uint16_t Letter;       /* UTF-16, that is wished for; 0: none */
-    const uint16_t *Path;  /* UTF-16, the image's NT path */
-    uint32_t PathBytes;    /* without a NUL */
+    uint32_t DiskNumber;         /* the same for all volumes of an image */
+    uint32_t Flags;              /* VIRTUALDISK_FLAG_... of the parameters */
+    bool Optical;                /* a CD or DVD */
+    uint8_t PartitionType;       /* as a partition table would have it, of a volume without one */
+    uint16_t Letter;             /* UTF-16, that is wished for; 0: none */
+    const uint16_t *Path;        /* UTF-16, the image's NT path */
+    uint32_t PathBytes;          /* without a NUL */
     const uint16_t *OverlayPath;
     uint32_t OverlayBytes; /* 0: no overlay */
     char Format[VD_FORMAT_BYTES];
@@ -44,6 +42,8 @@ typedef struct _VD_VOLUME {
     /* protected by the device's VolumeLock, and by its barrier against transfers */
     uint64_t SizeBytes; /* of the volume */
     uint64_t DiskBytes; /* of the whole disk */
+    uint32_t PhysicalSectorBytes;
+    uint32_t DiscardBytes; /* unit of trim; 0: there is none */
     bool ReadOnly;
 } VD_VOLUME;
 

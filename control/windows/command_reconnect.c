@@ -8,7 +8,8 @@ static enum vdisk_exit fail_reconnect(const struct vdisk_device *device)
 {
     switch (GetLastError()) {
     case ERROR_WRONG_DISK:
-        vdisk_output_message("%s has another size than before: it is not the same image",
+        vdisk_output_message("%s is not the image of before, or was changed meanwhile; its volumes "
+                             "fail every request until it is there",
                              device->path);
         return VDISK_EXIT_FAILED;
     case ERROR_NOT_SUPPORTED:

@@ -120,6 +120,121 @@ static void test_reconnect(void)
     volume_close(&first);
 }
 
+/* The driver's own handle would keep a file alive: the other is put in its place by a move. */
+static void exchange(const wchar_t *other)
+{
+    move_file(L"vanishing.img", L"vanished.img");
+    move_file(other, L"vanishing.img");
+}
+
+static void exchange_back(const wchar_t *other)
+{
+    move_file(L"vanishing.img", other);
+    move_file(L"vanished.img", L"vanishing.img");
+}
+
+static void check_refused(const struct volume *volume)
+{
+    struct outcome outcome;
+
+    run_control(&outcome, L"reconnect \"%ls\"", volume->image);
+    CHECK_EQUAL(outcome.exit_code, 1);
+    CHECK(strstr(outcome.err, "is not the image of before") != NULL);
+    CHECK_EQUAL(get(volume, 0), ERROR_DEVICE_NOT_CONNECTED);
+}
+
+static void make_image(const wchar_t *name, const wchar_t *options)
+{
+    must_run(L"create \"%ls\" %ls", test_path(name), options);
+}
+
+/* Another image of the same size is refused as often as it is tried; then the right one is taken.
+ */
+static void try_other(const wchar_t *options, const wchar_t *other_options, const wchar_t *open)
+{
+    struct volume volume;
+
+    DeleteFileW(test_path(L"vanishing.img"));
+    DeleteFileW(test_path(L"vanished.img"));
+    DeleteFileW(test_path(L"other.img"));
+    make_image(L"vanishing.img", options);
+    make_image(L"other.img", other_options);
+    volume_open(&volume, test_path(L"vanishing.img"), open);
+    put(&volume, 0x44);
+    exchange(L"other.img");
+    check_refused(&volume);
+    CHECK_EQUAL(control(volume.handle, IOCTL_VIRTUALDISK_RECONNECT, NULL, 0, NULL, 0, NULL),
+                ERROR_WRONG_DISK);
+    exchange_back(L"other.img");
+    must_run(L"reconnect \"%ls\"", volume.image);
+    CHECK_EQUAL(get(&volume, 0x44), 0);
+    put(&volume, 0x45);
+    volume_close(&volume);
+}
+
+/* By contents, by ids, by sectors. */
+static void test_other_image(void)
+{
+    try_other(L"16M --format raw --fs fat", L"16M --format raw --fs fat", L"--format raw");
+    try_other(L"16M --format vhdx", L"16M --format vhdx", L"--format vhdx");
+    try_other(L"16M --format vhd", L"16M --format vhd", L"--format vhd");
+    try_other(L"16M --format vhdx", L"16M --format vhdx --sector-size 4096", L"--format vhdx");
+    try_other(L"16M --format raw", L"17M --format raw", L"--format raw");
+}
+
+/* An older copy: the second sector has been written to since. */
+static void test_older_copy(void)
+{
+    struct volume volume;
+    unsigned char *sector = make_buffer(4096);
+
+    DeleteFileW(test_path(L"vanished.img"));
+    make_file(test_path(L"vanishing.img"), DISK_BYTES);
+    make_file(test_path(L"other.img"), DISK_BYTES);
+    volume_open(&volume, test_path(L"vanishing.img"), L"--format raw");
+    memset(sector, 0x66, 4096);
+    CHECK_EQUAL(transfer(volume.handle, true, 512, sector, 512, NULL), 0);
+    CHECK(FlushFileBuffers(volume.handle));
+    exchange(L"other.img");
+    check_refused(&volume);
+    exchange_back(L"other.img");
+    must_run(L"reconnect \"%ls\"", volume.image);
+    CHECK_EQUAL(transfer(volume.handle, false, 512, sector, 512, NULL), 0);
+    CHECK_EQUAL(sector[0], 0x66);
+    volume_close(&volume);
+    VirtualFree(sector, 0, MEM_RELEASE);
+}
+
+/* What the volume says of itself is true of the file as it came back. */
+static void test_read_only(void)
+{
+    struct volume volume;
+    unsigned char *buffer = make_buffer(PIECE_BYTES);
+
+    DeleteFileW(test_path(L"vanished.img"));
+    make_file(test_path(L"vanishing.img"), DISK_BYTES);
+    volume_open(&volume, test_path(L"vanishing.img"), L"--format raw");
+    put(&volume, 0x55);
+    CHECK_EQUAL(control(volume.handle, IOCTL_DISK_IS_WRITABLE, NULL, 0, NULL, 0, NULL), 0);
+    move_file(L"vanishing.img", L"vanished.img");
+    CHECK(SetFileAttributesW(test_path(L"vanished.img"), FILE_ATTRIBUTE_READONLY));
+    move_file(L"vanished.img", L"vanishing.img");
+    must_run(L"reconnect \"%ls\"", volume.image);
+    CHECK_EQUAL(get(&volume, 0x55), 0);
+    CHECK_EQUAL(control(volume.handle, IOCTL_DISK_IS_WRITABLE, NULL, 0, NULL, 0, NULL),
+                ERROR_WRITE_PROTECT);
+    CHECK_EQUAL(transfer(volume.handle, true, MIB, buffer, PIECE_BYTES, NULL), ERROR_WRITE_PROTECT);
+    CHECK(SetFileAttributesW(test_path(L"vanishing.img"), FILE_ATTRIBUTE_NORMAL));
+    must_run(L"reconnect \"%ls\"", volume.image);
+    CloseHandle(volume.handle);
+    must_run(L"set %ls --read-write", volume.letter);
+    volume.handle = volume_handle(&volume, GENERIC_READ | GENERIC_WRITE);
+    CHECK(volume.handle != INVALID_HANDLE_VALUE);
+    put(&volume, 0x56);
+    volume_close(&volume);
+    VirtualFree(buffer, 0, MEM_RELEASE);
+}
+
 /* What could not be committed can be committed later. */
 static void test_commit(void)
 {
@@ -145,7 +260,7 @@ static void test_commit(void)
 }
 
 const struct test_case vanish_cases[] = {
-    {"vanish_reconnect", test_reconnect},
-    {"vanish_commit", test_commit},
-    {NULL, NULL},
+    {"vanish_reconnect", test_reconnect},   {"vanish_other_image", test_other_image},
+    {"vanish_older_copy", test_older_copy}, {"vanish_read_only", test_read_only},
+    {"vanish_commit", test_commit},         {NULL, NULL},
 };
