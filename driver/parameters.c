@@ -111,6 +111,21 @@ static NTSTATUS ReadParameter(const VD_OWNER *Owner, const VD_SOURCE *Source, PV
     return *Bytes != NULL ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
 }
 
+/* The text ends with its first NUL, or, without one, with the value. */
+static NTSTATUS MeasureString(PCWSTR Buffer, size_t Length, USHORT *StringLength)
+{
+    size_t Count = 0;
+
+    if (Length % sizeof(WCHAR) != 0)
+        return STATUS_INVALID_PARAMETER;
+    while (Count < Length / sizeof(WCHAR) && Buffer[Count] != UNICODE_NULL)
+        Count++;
+    if (Count > VIRTUALDISK_PATH_CHARS)
+        return STATUS_NAME_TOO_LONG;
+    *StringLength = (USHORT)(Count * sizeof(WCHAR));
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS ReadString(const VD_OWNER *Owner, const VD_SOURCE *Source, UNICODE_STRING *String)
 {
     PWSTR Buffer;
@@ -120,14 +135,12 @@ static NTSTATUS ReadString(const VD_OWNER *Owner, const VD_SOURCE *Source, UNICO
     RtlZeroMemory(String, sizeof(*String));
     if (!NT_SUCCESS(Status) || Buffer == NULL)
         return Status;
-    if (Length > VIRTUALDISK_PATH_CHARS * sizeof(WCHAR) + sizeof(WCHAR)) {
+    Status = MeasureString(Buffer, Length, &String->Length);
+    if (!NT_SUCCESS(Status)) {
         vdisk_free(Buffer);
-        return STATUS_NAME_TOO_LONG;
+        return Status;
     }
     String->Buffer = Buffer;
-    while (String->Length < (Length & ~(size_t)1) &&
-           Buffer[String->Length / sizeof(WCHAR)] != UNICODE_NULL)
-        String->Length += sizeof(WCHAR);
     String->MaximumLength = String->Length;
     return STATUS_SUCCESS;
 }

@@ -34,6 +34,7 @@ extern const struct test_case trim_cases[];
 extern const struct test_case soak_cases[];
 extern const struct test_case partition_cases[];
 extern const struct test_case overlay_cases[];
+extern const struct test_case parameter_cases[];
 extern const struct test_case vanish_cases[];
 extern const struct test_case flush_cases[];
 extern const struct test_case cd_cases[];
