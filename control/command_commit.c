@@ -49,7 +49,8 @@ static enum vdisk_status list_own(struct vdisk_disk *disk, struct own_stretches 
 struct commit {
     struct vdisk_image_source child;
     char *parent_path;
-    const char *parent_format;
+    const char *parent_format; /* as the child has it */
+    const char *parent_named;  /* as the user says; or NULL */
     struct own_stretches own;
     struct vdisk_progress progress;
 };
@@ -145,8 +146,13 @@ static enum vdisk_status commit_linked(struct vdisk_image *child, struct vdisk_i
 static enum vdisk_exit write_parent(struct commit *commit)
 {
     struct vdisk_image_source child_source = commit->child;
+    const char *named = commit->parent_named;
     const struct vdisk_image_source parent_source = {
-        .path = commit->parent_path, .format = commit->parent_format, .write = true};
+        .path = commit->parent_path,
+        .format = named != NULL ? named : commit->parent_format,
+        .probed = named == NULL, /* when the child was made */
+        .write = true,
+    };
     struct vdisk_image *child, *parent;
     struct vdisk_error error;
     child_source.write = true;
@@ -166,7 +172,8 @@ static enum vdisk_exit write_parent(struct commit *commit)
 enum vdisk_exit vdisk_commit_image(const char *path, const char *format,
                                    const struct vdisk_arguments *arguments)
 {
-    struct commit commit = {.child = {.path = path, .format = format}};
+    struct commit commit = {.child = {.path = path, .format = format},
+                            .parent_named = arguments->options[VDISK_OPTION_TO]};
     struct vdisk_image *image;
     if (!vdisk_progress_init(&commit.progress, arguments))
         return VDISK_EXIT_USAGE;

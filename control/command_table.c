@@ -255,10 +255,13 @@ static const struct vdisk_command commands[] = {
     },
     {
         .name = "commit",
-        .usage = "<child> [--format F] [--progress KIND]",
+        .usage = "<child> [--format F] [--to F] [--progress KIND]",
         .summary = "write what an image holds into its parent",
-        .details = "The child can be deleted afterwards. Other children of the parent are lost.\n",
-        .options = BIT(FORMAT) | BIT(PROGRESS),
+        .details =
+            "The child can be deleted afterwards. Other children of the parent are lost. --to "
+            "names the\n"
+            "parent's format: raw, where its guest may have written what looks like another.\n",
+        .options = BIT(FORMAT) | BIT(TO) | BIT(PROGRESS),
         .operands_min = 1,
         .operands_max = 1,
         .run = vdisk_command_commit,

@@ -4,7 +4,10 @@
 
 #include "command.h"
 
-/* `format` may be NULL: probe. --progress is read from `arguments`. What goes wrong is said. */
+/*
+ * `format` may be NULL: probe. --progress and --to, the parent's format, are read from `arguments`.
+ * What goes wrong is said.
+ */
 enum vdisk_exit vdisk_commit_image(const char *path, const char *format,
                                    const struct vdisk_arguments *arguments);
 

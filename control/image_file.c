@@ -10,6 +10,7 @@ static enum vdisk_status open_image(const struct vdisk_image_source *source,
 {
     const struct vdisk_open_options options = {
         .format = source->format,
+        .guard_magic = source->probed,
         .snapshot = source->snapshot,
         .finder = vdisk_host_finder(),
         .read_only = !source->write,

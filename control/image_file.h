@@ -9,6 +9,7 @@
 struct vdisk_image_source {
     const char *path;
     const char *format;   /* NULL: probe */
+    bool probed;          /* `format` comes from an earlier probe, not from the user */
     const char *snapshot; /* NULL: the current state */
     bool write;
     bool without_parent;

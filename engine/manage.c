@@ -125,7 +125,10 @@ enum vdisk_status vdisk_image_resize(struct vdisk_image *image, uint64_t size_by
     status = lock_for_change(image, error);
     if (status != VDISK_OK)
         return status;
-    status = image->format->resize(image, size_bytes, error);
+    if (image->guard_magic && size_bytes < image->disk.size_bytes)
+        status = vdisk_probe_guard_size(image, size_bytes, error);
+    if (status == VDISK_OK)
+        status = image->format->resize(image, size_bytes, error);
     vdisk_mutex_unlock(&image->allocation_lock);
     return status;
 }

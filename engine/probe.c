@@ -88,22 +88,29 @@ static enum vdisk_status read_place(struct vdisk_file *file, uint64_t file_bytes
                            (size_t)vdisk_min_u64(count, file_bytes - offset_bytes), error);
 }
 
-static enum vdisk_status read_probe(struct vdisk_file *file, struct vdisk_probe *probe,
-                                    struct vdisk_error *error)
+/* Both ends of a file that has, or is to have, this size. */
+static enum vdisk_status read_ends(struct vdisk_file *file, uint64_t size,
+                                   struct vdisk_probe *probe, struct vdisk_error *error)
 {
-    uint64_t size, tail;
-    enum vdisk_status status = vdisk_file_get_size(file, &size, error);
+    const uint64_t tail = vdisk_min_u64(size, VDISK_SECTOR_BYTES);
+    enum vdisk_status status;
 
-    if (status != VDISK_OK)
-        return status;
     memset(probe, 0, sizeof *probe);
     probe->file_bytes = size;
     probe->head_bytes = (uint32_t)vdisk_min_u64(size, VDISK_PROBE_BYTES);
     status = vdisk_file_read(file, 0, probe->head, probe->head_bytes, error);
     if (status != VDISK_OK)
         return status;
-    tail = vdisk_min_u64(size, VDISK_SECTOR_BYTES);
     return vdisk_file_read(file, size - tail, probe->tail, (size_t)tail, error);
+}
+
+static enum vdisk_status read_probe(struct vdisk_file *file, struct vdisk_probe *probe,
+                                    struct vdisk_error *error)
+{
+    uint64_t size;
+    enum vdisk_status status = vdisk_file_get_size(file, &size, error);
+
+    return status == VDISK_OK ? read_ends(file, size, probe, error) : status;
 }
 
 /* What views need beyond that. */
@@ -192,11 +199,22 @@ static void overlay_window(unsigned char *window, uint64_t window_offset, uint64
                (size_t)(to - from));
 }
 
+static enum vdisk_status judge_probe(struct vdisk_image *image, const struct vdisk_probe *probe,
+                                     uint64_t offset_bytes, struct vdisk_error *error)
+{
+    uint32_t others;
+
+    if (claiming_format(probe, false, &others) == NULL && foreign_reason(probe) == NULL)
+        return VDISK_OK;
+    return vdisk_image_fail(image, error, VDISK_ACCESS, NULL, offset_bytes,
+                            "this would turn the raw disk into an image of another format; name "
+                            "the format raw to allow it");
+}
+
 static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdisk_probe *probe,
                                           uint64_t offset_bytes, const void *buffer,
                                           size_t length_bytes, struct vdisk_error *error)
 {
-    uint32_t others;
     enum vdisk_status status = read_probe(image->file, probe, error);
 
     if (status != VDISK_OK)
@@ -204,11 +222,7 @@ static enum vdisk_status guard_with_probe(struct vdisk_image *image, struct vdis
     overlay_window(probe->head, 0, probe->head_bytes, offset_bytes, buffer, length_bytes);
     overlay_window(probe->tail, image->disk.size_bytes - VDISK_SECTOR_BYTES, VDISK_SECTOR_BYTES,
                    offset_bytes, buffer, length_bytes);
-    if (claiming_format(probe, false, &others) == NULL && foreign_reason(probe) == NULL)
-        return VDISK_OK;
-    return vdisk_image_fail(image, error, VDISK_ACCESS, NULL, offset_bytes,
-                            "the write would turn this raw disk into an image of another format; "
-                            "name the format raw to allow it");
+    return judge_probe(image, probe, offset_bytes, error);
 }
 
 enum vdisk_status vdisk_probe_guard(struct vdisk_image *image, uint64_t offset_bytes,
@@ -225,6 +239,21 @@ enum vdisk_status vdisk_probe_guard(struct vdisk_image *image, uint64_t offset_b
     if (probe == NULL)
         return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, offset_bytes, NULL);
     status = guard_with_probe(image, probe, offset_bytes, buffer, length_bytes, error);
+    vdisk_free(probe);
+    return status;
+}
+
+enum vdisk_status vdisk_probe_guard_size(struct vdisk_image *image, uint64_t size_bytes,
+                                         struct vdisk_error *error)
+{
+    struct vdisk_probe *probe = vdisk_alloc(sizeof *probe);
+    enum vdisk_status status;
+
+    if (probe == NULL)
+        return vdisk_image_fail(image, error, VDISK_NO_MEMORY, NULL, size_bytes, NULL);
+    status = read_ends(image->file, size_bytes, probe, error);
+    if (status == VDISK_OK)
+        status = judge_probe(image, probe, size_bytes, error);
     vdisk_free(probe);
     return status;
 }

@@ -47,6 +47,15 @@ for format in $("$program" help formats | sed -n '/^  [a-z]/{s/^  \([a-z0-9]*\) 
     try "committed base" check other.$format
     rm -f other.$format difference.$format $child
 done
+# A guest that wrote a whole image cannot make its raw base into one; who names the base's format can.
+vdisk create base.img 2M
+vdisk create child.qcow2 --parent base.img
+vdisk create inner.vdi 1M
+"$program" write child.qcow2 --offset 0 <inner.vdi
+vdisk commit child.qcow2
+vdisk info base.img | head -n 2
+vdisk commit child.qcow2 --to raw
+rm base.img child.qcow2 inner.vdi
 vdisk create child.vhd --parent nothing.img
 vdisk create child.raw --parent source.img
 vdisk commit source.img

@@ -204,6 +204,27 @@ static void test_a_probed_raw_disk_never_becomes_a_container(void **state)
         expect_guarded(&known[i]);
 }
 
+/* A footer in the middle of a disk must not come to lie at its end. */
+static void test_a_probed_raw_disk_is_not_cut_to_a_container(void **state)
+{
+    struct vdisk_image *image = open_disk(NULL);
+    unsigned char footer[512] = "conectix";
+    struct vdisk_error error;
+
+    (void)state;
+    footer[11] = 2; /* the features, of which one bit is always set */
+    footer[13] = 1; /* version 1.0 */
+    assert_int_equal(
+        vdisk_disk_write(vdisk_image_disk(image), DISK_BYTES / 2, footer, sizeof footer, NULL),
+        VDISK_OK);
+    assert_int_equal(vdisk_image_resize(image, DISK_BYTES / 2 + 512, &error), VDISK_ACCESS);
+    assert_non_null(strstr(error.reason, "raw"));
+    assert_int_equal(vdisk_image_disk(image)->size_bytes, DISK_BYTES);
+    assert_int_equal(vdisk_image_resize(image, DISK_BYTES / 2, NULL), VDISK_OK);
+    assert_int_equal(vdisk_image_resize(image, DISK_BYTES, NULL), VDISK_OK);
+    assert_int_equal(vdisk_image_close(image, NULL), VDISK_OK);
+}
+
 static void test_the_guard_lets_everything_else_through(void **state)
 {
     struct vdisk_image *image = open_disk(NULL);
@@ -255,6 +276,7 @@ int main(void)
         PROBE_TEST(test_everything_else_is_raw),
         PROBE_TEST(test_unknown_names_are_refused),
         PROBE_TEST(test_a_probed_raw_disk_never_becomes_a_container),
+        PROBE_TEST(test_a_probed_raw_disk_is_not_cut_to_a_container),
         PROBE_TEST(test_the_guard_lets_everything_else_through),
     };
 
