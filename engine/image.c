@@ -537,6 +537,12 @@ static enum vdisk_status open_one(struct vdisk_file *file, const struct vdisk_op
         vdisk_file_close(file);
         return status;
     }
+    if (options->snapshot != NULL && format->snapshots == NULL) {
+        status = vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, VDISK_NO_OFFSET,
+                            "this format has no snapshots");
+        vdisk_file_close(file);
+        return status;
+    }
     image = image_allocate(file, format, options);
     if (image == NULL) {
         status = vdisk_fail(error, VDISK_NO_MEMORY, file->name, NULL, VDISK_NO_OFFSET, NULL);

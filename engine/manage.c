@@ -27,11 +27,45 @@ static enum vdisk_status check_create(const struct vdisk_format *format, struct 
     if (options->compress && (format->capabilities & VDISK_CAN_COMPRESS) == 0)
         return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, VDISK_NO_OFFSET,
                           "this format cannot be compressed");
+    if (options->block_bytes != 0 && (format->capabilities & VDISK_CAN_CHOOSE_BLOCKS) == 0)
+        return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, VDISK_NO_OFFSET,
+                          "this format has no blocks");
+    if (options->subformat != NULL && (format->capabilities & VDISK_CAN_CHOOSE_KIND) == 0)
+        return vdisk_fail(error, VDISK_UNSUPPORTED, file->name, NULL, VDISK_NO_OFFSET,
+                          "this format has one kind only");
     if (options->size_bytes == 0 || options->size_bytes > INT64_MAX ||
         !vdisk_is_aligned(options->size_bytes, VDISK_SECTOR_BYTES))
         return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET,
                           "the disk's size must be a multiple of 512 bytes and not 0");
     return options->parent == NULL ? VDISK_OK : vdisk_image_may_be_parent(options->parent, error);
+}
+
+enum vdisk_status vdisk_create_kind(struct vdisk_file *file,
+                                    const struct vdisk_create_options *options,
+                                    enum vdisk_kind *kind, struct vdisk_error *error)
+{
+    static const char *const names[] = {[VDISK_DYNAMIC] = "dynamic",
+                                        [VDISK_FIXED] = "fixed",
+                                        [VDISK_DIFFERENCING] = "differencing"};
+
+    *kind = options->fixed            ? VDISK_FIXED
+            : options->parent != NULL ? VDISK_DIFFERENCING
+                                      : VDISK_DYNAMIC;
+    for (uint32_t i = 0; options->subformat != NULL; i++) {
+        if (i == sizeof names / sizeof names[0])
+            return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET,
+                              "the kinds of this format are fixed, dynamic and differencing");
+        *kind = (enum vdisk_kind)i;
+        if (strcmp(options->subformat, names[i]) == 0)
+            break;
+    }
+    if (options->fixed && *kind != VDISK_FIXED)
+        return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET,
+                          "a fixed image is neither dynamic nor differencing");
+    if ((*kind == VDISK_DIFFERENCING) != (options->parent != NULL))
+        return vdisk_fail(error, VDISK_INVALID, file->name, NULL, VDISK_NO_OFFSET,
+                          "a differencing image, and only that, has a parent");
+    return VDISK_OK;
 }
 
 enum vdisk_status vdisk_image_create(struct vdisk_file *file,

@@ -210,6 +210,15 @@ enum vdisk_status vdisk_image_is_zero_below(struct vdisk_image *image, uint64_t 
 enum vdisk_status vdisk_image_hide_parent(struct vdisk_image *image, uint64_t offset_bytes,
                                           struct vdisk_error *error);
 
+/*
+ * What the options of a new image ask for, of the formats that have these three kinds;
+ * VDISK_INVALID where they contradict each other.
+ */
+enum vdisk_kind { VDISK_DYNAMIC, VDISK_FIXED, VDISK_DIFFERENCING };
+enum vdisk_status vdisk_create_kind(struct vdisk_file *file,
+                                    const struct vdisk_create_options *options,
+                                    enum vdisk_kind *kind, struct vdisk_error *error);
+
 /* For formats: vdisk_fail with the image's file name. */
 enum vdisk_status vdisk_image_fail(struct vdisk_image *image, struct vdisk_error *error,
                                    enum vdisk_status status, const char *structure,

@@ -126,7 +126,9 @@ enum vdisk_capability {
     VDISK_CAN_RESIZE = 1 << 4,
     VDISK_CAN_CHECK = 1 << 5,
     VDISK_CAN_SNAPSHOT = 1 << 6,
-    VDISK_CAN_COMPRESS = 1 << 7
+    VDISK_CAN_COMPRESS = 1 << 7,
+    VDISK_CAN_CHOOSE_BLOCKS = 1 << 8, /* create: block_bytes */
+    VDISK_CAN_CHOOSE_KIND = 1 << 9    /* create: subformat */
 };
 
 struct vdisk_create_options {

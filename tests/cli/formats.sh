@@ -18,3 +18,16 @@ for format in $formats; do
     rm -f "target.$format" "back.$format.raw"
 done
 ls -A
+# What a format has not is refused, never passed over.
+vdisk create none.raw 1M --block-size 4K
+vdisk create none.raw 1M --subformat fixed
+vdisk create none.vhdx 10M --subformat foo
+vdisk create none.vhd 10M --subformat dynamic --fixed
+vdisk create fixed.vhdx 10M --subformat fixed
+vdisk info fixed.vhdx | grep Format
+vdisk check fixed.vhdx
+for command in read map 'convert --to vdi'; do
+    set -- $command
+    vdisk "$1" fixed.vhdx ${2:+none.vdi} ${2:-} ${3:-} --snapshot nope
+done
+ls none.* 2>/dev/null

@@ -183,7 +183,8 @@ static void qcow2_get_info(struct vdisk_image *image, struct vdisk_image_info *i
 const struct vdisk_format vdisk_format_qcow2 = {
     .name = "qcow2",
     .description = "QEMU's disk image, versions 2 and 3",
-    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE |
+    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CHOOSE_BLOCKS |
+                    VDISK_CAN_CHOOSE_KIND | VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE |
                     VDISK_CAN_CHECK | VDISK_CAN_SNAPSHOT | VDISK_CAN_COMPRESS,
     .probe = qcow2_probe,
     .open = qcow2_open,

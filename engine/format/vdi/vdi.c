@@ -85,8 +85,9 @@ static void vdi_get_identity(struct vdisk_image *image, struct vdisk_image_ident
 const struct vdisk_format vdisk_format_vdi = {
     .name = "vdi",
     .description = "VirtualBox disks: fixed, dynamic, differencing",
-    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
-                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
+    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CHOOSE_BLOCKS |
+                    VDISK_CAN_CHOOSE_KIND | VDISK_CAN_CREATE_FIXED | VDISK_CAN_HAVE_PARENT |
+                    VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
     .probe = vdi_probe,
     .open = vdi_open,
     .close = vdi_close,

@@ -13,18 +13,15 @@ static enum vdisk_status choose_type(struct vdisk_file *file,
                                      const struct vdisk_create_options *options, uint32_t *type,
                                      struct vdisk_error *error)
 {
-    const char *kind = options->subformat;
-    const bool fixed = options->fixed || (kind != NULL && strcmp(kind, "fixed") == 0);
+    static const uint32_t types[] = {[VDISK_DYNAMIC] = VDI_DYNAMIC,
+                                     [VDISK_FIXED] = VDI_FIXED,
+                                     [VDISK_DIFFERENCING] = VDI_DIFFERENCING};
+    enum vdisk_kind kind;
+    enum vdisk_status status = vdisk_create_kind(file, options, &kind, error);
 
-    if (kind != NULL && strcmp(kind, "fixed") != 0 && strcmp(kind, "dynamic") != 0 &&
-        strcmp(kind, "differencing") != 0)
-        return invalid(file, error, "the kinds of VDI are fixed, dynamic and differencing");
-    if (fixed && (options->parent != NULL || (kind != NULL && strcmp(kind, "fixed") != 0)))
-        return invalid(file, error, "a fixed image is neither dynamic nor differencing");
-    if (kind != NULL && (strcmp(kind, "differencing") == 0) != (options->parent != NULL))
-        return invalid(file, error, "a differencing image, and only that, has a parent");
-    *type = fixed ? VDI_FIXED : options->parent != NULL ? VDI_DIFFERENCING : VDI_DYNAMIC;
-    return VDISK_OK;
+    if (status == VDISK_OK)
+        *type = types[kind];
+    return status;
 }
 
 static enum vdisk_status plan(struct vdisk_file *file, const struct vdisk_create_options *options,

@@ -69,8 +69,9 @@ const struct vdisk_format vdisk_format_vhd = {
     .name = "vhd",
     .dense = true,
     .description = "Virtual PC, Hyper-V and Azure disks: fixed, dynamic, differencing",
-    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
-                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
+    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CHOOSE_BLOCKS |
+                    VDISK_CAN_CHOOSE_KIND | VDISK_CAN_CREATE_FIXED | VDISK_CAN_HAVE_PARENT |
+                    VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
     .probe = vhd_probe,
     .open = vhd_open,
     .close = vhd_close,

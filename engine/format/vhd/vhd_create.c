@@ -14,19 +14,15 @@ static enum vdisk_status choose_type(struct vdisk_file *file,
                                      const struct vdisk_create_options *options, uint32_t *type,
                                      struct vdisk_error *error)
 {
-    const bool named = options->subformat != NULL;
-    const bool fixed = options->fixed || (named && strcmp(options->subformat, "fixed") == 0);
+    static const uint32_t types[] = {[VDISK_DYNAMIC] = VHD_DYNAMIC,
+                                     [VDISK_FIXED] = VHD_FIXED,
+                                     [VDISK_DIFFERENCING] = VHD_DIFFERENCING};
+    enum vdisk_kind kind;
+    enum vdisk_status status = vdisk_create_kind(file, options, &kind, error);
 
-    if (named && strcmp(options->subformat, "fixed") != 0 &&
-        strcmp(options->subformat, "dynamic") != 0 &&
-        strcmp(options->subformat, "differencing") != 0)
-        return invalid(file, error, "the kinds of VHD are fixed, dynamic and differencing");
-    if (fixed && (options->parent != NULL || (named && strcmp(options->subformat, "fixed") != 0)))
-        return invalid(file, error, "a fixed image is neither dynamic nor differencing");
-    if (named && (strcmp(options->subformat, "differencing") == 0) != (options->parent != NULL))
-        return invalid(file, error, "a differencing image, and only that, has a parent");
-    *type = fixed ? VHD_FIXED : options->parent != NULL ? VHD_DIFFERENCING : VHD_DYNAMIC;
-    return VDISK_OK;
+    if (status == VDISK_OK)
+        *type = types[kind];
+    return status;
 }
 
 static enum vdisk_status check_sizes(struct vdisk_file *file,

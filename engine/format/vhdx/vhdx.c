@@ -179,8 +179,9 @@ const struct vdisk_format vdisk_format_vhdx = {
     .name = "vhdx",
     .dense = true,
     .description = "Hyper-V's format: fixed, dynamic and differencing disks up to 64 TiB",
-    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
-                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
+    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CHOOSE_BLOCKS |
+                    VDISK_CAN_CHOOSE_KIND | VDISK_CAN_CREATE_FIXED | VDISK_CAN_HAVE_PARENT |
+                    VDISK_CAN_RESIZE | VDISK_CAN_CHECK,
     .probe = vhdx_probe,
     .open = vhdx_open,
     .close = vhdx_close,

@@ -21,6 +21,7 @@ static const char creator[] = "VirtualDisk";
 struct plan {
     const struct vdisk_create_options *options;
     struct vdisk_file *file;
+    enum vdisk_kind kind;
     uint32_t block_bytes;
     uint32_t chunk_blocks;
     uint64_t block_count;
@@ -51,8 +52,6 @@ static enum vdisk_status check_options(const struct plan *plan, struct vdisk_err
                          "the block size must be a power of two from 1 to 256 MiB");
     if (options->parent == NULL)
         return VDISK_OK;
-    if (options->fixed)
-        return plan_fail(plan, error, VDISK_INVALID, "a differencing image cannot be fixed");
     if (options->parent->format != &vdisk_format_vhdx)
         return plan_fail(plan, error, VDISK_INVALID,
                          "the parent of a VHDX image must be a VHDX image");
@@ -71,7 +70,9 @@ static enum vdisk_status make_plan(struct plan *plan, struct vdisk_error *error)
     if (plan->block_bytes == 0)
         plan->block_bytes =
             (uint32_t)(options->parent != NULL ? CHILD_BLOCK_BYTES : DYNAMIC_BLOCK_BYTES);
-    status = check_options(plan, error);
+    status = vdisk_create_kind(plan->file, options, &plan->kind, error);
+    if (status == VDISK_OK)
+        status = check_options(plan, error);
     if (status != VDISK_OK)
         return status;
     plan->chunk_blocks = vhdx_bat_chunk_blocks(plan->block_bytes, options->logical_sector_bytes);
@@ -103,12 +104,9 @@ static unsigned char *add_item(unsigned char *region, uint32_t *used_bytes,
     return item;
 }
 
-static uint32_t parameter_flags(const struct vdisk_create_options *options)
-{
-    if (options->parent != NULL)
-        return VHDX_PARAMETER_HAS_PARENT;
-    return options->fixed ? VHDX_PARAMETER_FIXED : 0;
-}
+static const uint32_t parameter_flags[] = {[VDISK_DYNAMIC] = 0,
+                                           [VDISK_FIXED] = VHDX_PARAMETER_FIXED,
+                                           [VDISK_DIFFERENCING] = VHDX_PARAMETER_HAS_PARENT};
 
 static enum vdisk_status fill_metadata(const struct plan *plan, unsigned char *region,
                                        struct vdisk_error *error)
@@ -121,7 +119,7 @@ static enum vdisk_status fill_metadata(const struct plan *plan, unsigned char *r
     memcpy(region, "metadata", 8);
     item = add_item(region, &used, vhdx_guid_file_parameters, 8, VHDX_METADATA_IS_REQUIRED);
     vdisk_store_le32(item, plan->block_bytes);
-    vdisk_store_le32(item + 4, parameter_flags(options));
+    vdisk_store_le32(item + 4, parameter_flags[plan->kind]);
     item = add_item(region, &used, vhdx_guid_disk_size, 8, REQUIRED_DISK_ITEM);
     vdisk_store_le64(item, options->size_bytes);
     item = add_item(region, &used, vhdx_guid_disk_id, VDISK_GUID_BYTES, REQUIRED_DISK_ITEM);
@@ -234,12 +232,14 @@ static enum vdisk_status write_full_bat(const struct plan *plan, struct vdisk_er
 
 static enum vdisk_status write_blocks(const struct plan *plan, struct vdisk_error *error)
 {
+    const uint64_t from = plan->bat.offset_bytes + plan->bat.length_bytes;
+    const uint64_t length = plan->block_count * plan->block_bytes;
     enum vdisk_status status = write_full_bat(plan, error);
 
-    if (status == VDISK_OK)
-        status = vdisk_file_fill_zeros(plan->file, plan->bat.offset_bytes + plan->bat.length_bytes,
-                                       plan->block_count * plan->block_bytes, error);
-    return status;
+    if (status != VDISK_OK)
+        return status;
+    return plan->options->fixed ? vdisk_file_fill_zeros(plan->file, from, length, error)
+                                : vdisk_file_set_size(plan->file, from + length, error);
 }
 
 enum vdisk_status vhdx_create(struct vdisk_file *file, const struct vdisk_create_options *options,
@@ -252,7 +252,7 @@ enum vdisk_status vhdx_create(struct vdisk_file *file, const struct vdisk_create
         status = vdisk_file_set_size(file, plan.bat.offset_bytes + plan.bat.length_bytes, error);
     if (status == VDISK_OK)
         status = write_metadata(&plan, error);
-    if (status == VDISK_OK && options->fixed)
+    if (status == VDISK_OK && plan.kind == VDISK_FIXED)
         status = write_blocks(&plan, error);
     if (status == VDISK_OK)
         status = write_regions(&plan, error);

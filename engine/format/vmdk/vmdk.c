@@ -58,8 +58,9 @@ static enum vdisk_status vmdk_read_compressed(struct vdisk_image *image, uint64_
 const struct vdisk_format vdisk_format_vmdk = {
     .name = "vmdk",
     .description = "VMware: monolithic, split, stream-optimized, ESXi and seSparse disks",
-    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CREATE_FIXED |
-                    VDISK_CAN_HAVE_PARENT | VDISK_CAN_RESIZE | VDISK_CAN_CHECK | VDISK_CAN_COMPRESS,
+    .capabilities = VDISK_CAN_WRITE | VDISK_CAN_CREATE | VDISK_CAN_CHOOSE_BLOCKS |
+                    VDISK_CAN_CHOOSE_KIND | VDISK_CAN_CREATE_FIXED | VDISK_CAN_HAVE_PARENT |
+                    VDISK_CAN_RESIZE | VDISK_CAN_CHECK | VDISK_CAN_COMPRESS,
     .probe = vmdk_probe,
     .open = vmdk_open,
     .close = vmdk_close,
