@@ -9,9 +9,10 @@
 #define CONTROL_LIMIT  60000 /* milliseconds */
 
 static const struct test_case *const tables[] = {
-    ioctl_cases,   transfer_cases,  lifetime_cases,   refusal_cases, format_cases, fuzz_cases,
-    close_cases,   change_cases,    statistics_cases, trim_cases,    soak_cases,   partition_cases,
-    overlay_cases, parameter_cases, vanish_cases,     flush_cases,   cd_cases,     worker_cases,
+    ioctl_cases, transfer_cases,  lifetime_cases, refusal_cases,    format_cases,
+    fuzz_cases,  close_cases,     change_cases,   statistics_cases, trim_cases,
+    soak_cases,  partition_cases, overlay_cases,  parameter_cases,  vanish_cases,
+    flush_cases, cd_cases,        worker_cases,   cancel_cases,
 };
 
 static jmp_buf failed;

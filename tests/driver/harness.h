@@ -38,6 +38,7 @@ extern const struct test_case parameter_cases[];
 extern const struct test_case vanish_cases[];
 extern const struct test_case flush_cases[];
 extern const struct test_case cd_cases[];
+extern const struct test_case cancel_cases[];
 extern const struct test_case worker_cases[];
 
 _Noreturn void test_fail(const char *file, int line, const char *format, ...);
