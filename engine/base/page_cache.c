@@ -37,6 +37,7 @@ struct vdisk_page_cache {
     unsigned char *scratch; /* protected by lock: one page on its way from or to the file */
     uint32_t *order;        /* protected by lock: dirty slots in the order of their offsets */
     uint32_t dirty_count;   /* protected by lock */
+    uint64_t file_bytes;    /* protected by lock: the largest size that the file was seen to have */
 };
 
 static uint64_t slot_key(struct page_slot *slot)
@@ -194,7 +195,10 @@ static enum vdisk_status install_scratch(struct vdisk_page_cache *cache, uint64_
     return VDISK_OK;
 }
 
-/* The last page of a table may reach beyond the end of the file: zeros there. */
+/*
+ * The last page of a table may reach beyond the end of the file: zeros there. But what was there
+ * once and is not any more must not be taken for zeros.
+ */
 static enum vdisk_status read_page(struct vdisk_page_cache *cache, uint64_t page_offset_bytes,
                                    struct vdisk_error *error)
 {
@@ -206,6 +210,10 @@ static enum vdisk_status read_page(struct vdisk_page_cache *cache, uint64_t page
     if (page_offset_bytes >= size)
         return cache_fail(cache, error, VDISK_CORRUPT, page_offset_bytes,
                           "lies beyond the end of the file");
+    cache->file_bytes = vdisk_max_u64(cache->file_bytes, size);
+    if (size < vdisk_min_u64(cache->file_bytes, page_offset_bytes + cache->page_bytes))
+        return cache_fail(cache, error, VDISK_CORRUPT, page_offset_bytes,
+                          "lies where the file was cut off while it was open");
     present = vdisk_min_u64(cache->page_bytes, size - page_offset_bytes);
     memset(cache->scratch + present, 0, cache->page_bytes - (size_t)present);
     status =
@@ -440,6 +448,7 @@ enum vdisk_status vdisk_page_cache_create(struct vdisk_file *file, const char *s
                                           struct vdisk_error *error)
 {
     struct vdisk_page_cache *cache;
+    enum vdisk_status status;
 
     if (!vdisk_is_power_of_two(page_bytes) || page_bytes < PAGE_MINIMUM ||
         page_bytes > VDISK_PAGE_BYTES || page_limit < PAGES_MIN || page_limit > PAGES_MAX)
@@ -454,12 +463,15 @@ enum vdisk_status vdisk_page_cache_create(struct vdisk_file *file, const char *s
     cache->set_count = page_limit / WAYS;
     cache->slot_count = cache->set_count * WAYS;
     vdisk_mutex_init(&cache->lock);
-    if (!allocate_parts(cache)) {
+    if (allocate_parts(cache))
+        status = vdisk_file_get_size(file, &cache->file_bytes, error);
+    else
+        status = vdisk_fail(error, VDISK_NO_MEMORY, file->name, structure, VDISK_NO_OFFSET, NULL);
+    if (status == VDISK_OK)
+        *created = cache;
+    else
         vdisk_page_cache_destroy(cache);
-        return vdisk_fail(error, VDISK_NO_MEMORY, file->name, structure, VDISK_NO_OFFSET, NULL);
-    }
-    *created = cache;
-    return VDISK_OK;
+    return status;
 }
 
 void vdisk_page_cache_destroy(struct vdisk_page_cache *cache)

@@ -472,6 +472,39 @@ static void test_alcohol_names(void **state)
     }
 }
 
+/* Of a disc that is open, the file with its sectors is cut off in the middle of the last ones. */
+static void expect_cut_off(const char *name, const char *format, const char *data, uint32_t stored)
+{
+    static unsigned char bytes[CD_SECTOR_BYTES];
+    struct vdisk_image *image;
+    struct vdisk_error error = {0};
+
+    assert_int_equal(open_image(name, format, &image, NULL), VDISK_OK);
+    cut(data, (uint64_t)stored * 20 + 100);
+    assert_int_equal(vdisk_disk_read(vdisk_image_disk(image), (uint64_t)19 * CD_SECTOR_BYTES, bytes,
+                                     sizeof bytes, NULL),
+                     VDISK_OK);
+    assert_int_equal(bytes[0], 20);
+    assert_int_equal(vdisk_disk_read(vdisk_image_disk(image), (uint64_t)20 * CD_SECTOR_BYTES, bytes,
+                                     sizeof bytes, &error),
+                     VDISK_OUT_OF_RANGE);
+    assert_string_equal(error.file, data);
+    assert_int_equal(vdisk_image_close(image, NULL), VDISK_OK);
+}
+
+static void test_files_that_get_shorter(void **state)
+{
+    (void)state;
+    put_sectors("disc.bin", SECTORS, 2352, 16);
+    put_sheet("FILE disc.bin BINARY\nTRACK 01 MODE1/2352\nINDEX 01 00:00:00");
+    expect_cut_off("disc.cue", "cue", "disc.bin", 2352);
+    put_nrg();
+    expect_cut_off("disc.nrg", "nrg", "disc.nrg", 2048);
+    put_sectors("disc.mdf", SECTORS, 2048, 0);
+    put_mds("disc.mdf");
+    expect_cut_off("disc.mds", "mds", "disc.mdf", 2048);
+}
+
 #define CD_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -487,6 +520,7 @@ int main(void)
         CD_TEST(test_nero_is_bounded),
         CD_TEST(test_alcohol),
         CD_TEST(test_alcohol_names),
+        CD_TEST(test_files_that_get_shorter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -264,6 +264,15 @@ bool disk_model_verify(const struct disk_model *model, struct vdisk_disk *disk, 
     return verify(&judgement, disk);
 }
 
+bool disk_model_verify_bytes(const struct disk_model *model, const void *bytes,
+                             uint64_t first_sector, uint64_t sector_count, uint32_t durable,
+                             uint32_t issued)
+{
+    const struct judgement judgement = {.model = model, .durable = durable, .issued = issued};
+
+    return verify_piece(&judgement, bytes, first_sector, sector_count);
+}
+
 bool disk_model_verify_snapshot(const struct disk_model *model, uint32_t snapshot,
                                 struct vdisk_disk *disk, uint32_t *found)
 {

@@ -94,6 +94,11 @@ void disk_model_expects(const struct disk_model *model, uint32_t durable, uint32
 bool disk_model_verify(const struct disk_model *model, struct vdisk_disk *disk, uint32_t durable,
                        uint32_t issued, uint32_t *found);
 
+/* The same for sectors that were read already. */
+bool disk_model_verify_bytes(const struct disk_model *model, const void *bytes,
+                             uint64_t first_sector, uint64_t sector_count, uint32_t durable,
+                             uint32_t issued);
+
 /* The same for a snapshot that is there. */
 bool disk_model_verify_snapshot(const struct disk_model *model, uint32_t snapshot,
                                 struct vdisk_disk *disk, uint32_t *found);

@@ -263,6 +263,24 @@ static void test_pages_beyond_the_end_are_corrupt(void **state)
     assert_int_equal(word, 0);
 }
 
+/* The rest of a page is no table of zeros when the file was longer before. */
+static void test_pages_that_were_cut_off_are_corrupt(void **state)
+{
+    struct vdisk_error error;
+    uint32_t word;
+
+    (void)state;
+    expect_load(PAGES - 1, 0, 4); /* was never whole */
+    assert_int_equal(vdisk_file_set_size(file, 8 * PAGE + 100, NULL), VDISK_OK);
+    assert_int_equal(vdisk_page_cache_load(cache, (uint64_t)8 * PAGE, 0, &word, 4, &error),
+                     VDISK_CORRUPT);
+    assert_string_equal(error.file, "cached");
+    assert_int_equal(error.offset_bytes, 8 * PAGE);
+    assert_int_equal(vdisk_page_cache_store(cache, (uint64_t)8 * PAGE, 0, &word, 4, NULL),
+                     VDISK_CORRUPT);
+    expect_load(7, 0, 4);
+}
+
 /* Whatever the host's code is: what was not read must not be shown. */
 static void test_read_failures_are_reported(void **state)
 {
@@ -430,6 +448,7 @@ int main(void)
         CACHE_TEST(test_dirty_pages_are_handed_out_in_order),
         CACHE_TEST(test_accesses_outside_a_page_are_refused),
         CACHE_TEST(test_pages_beyond_the_end_are_corrupt),
+        CACHE_TEST(test_pages_that_were_cut_off_are_corrupt),
         CACHE_TEST(test_read_failures_are_reported),
         CACHE_TEST(test_failed_write_back_keeps_the_page),
         CACHE_TEST(test_goes_on_without_memory),
