@@ -63,8 +63,9 @@ static const struct vdisk_command commands[] = {
                  "       --ram SIZE [<name>] | --ram FILE ...",
         .summary = "make volumes of an image; a file that does not exist is created",
         .details =
-            "A new file is a raw image of the given size: a number of megabytes, or a number\n"
-            "with the unit K, M, G or T. The command returns when the volume can be used.\n"
+            "A new file is an image of the given size, a number of megabytes, or a number with\n"
+            "the unit K, M, G or T; it is raw, or of the format that --format or its ending names.\n"
+            "The command returns when the volume can be used.\n"
             "Opening what is open already says so and succeeds, unless an option asks for\n"
             "something else than what is open.\n"
             "\n"

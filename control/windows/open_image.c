@@ -29,9 +29,18 @@ static enum vdisk_status fill_new_file(struct vdisk_file *file, uint64_t size_by
     return status == VDISK_OK ? vdisk_image_create(file, &options, error) : status;
 }
 
-/* Makes a raw image of the file that does not exist yet. */
-static enum vdisk_exit create_image(struct vdisk_open_image *image,
-                                    const struct vdisk_open_request *request)
+static enum vdisk_exit make_image(const char *path, struct vdisk_create_options *options)
+{
+    struct vdisk_target target;
+    enum vdisk_exit code = vdisk_target_begin(&target, path, false);
+    if (code != VDISK_EXIT_OK)
+        return code;
+    code = vdisk_target_create(&target, options);
+    return vdisk_target_end(&target, code);
+}
+
+/* What a raw image will take is there from the start. */
+static enum vdisk_exit create_raw(const struct vdisk_open_request *request)
 {
     struct vdisk_file *file;
     struct vdisk_error error;
@@ -43,10 +52,26 @@ static enum vdisk_exit create_image(struct vdisk_open_image *image,
         if (status != VDISK_OK)
             DeleteFileW(request->path);
     }
-    if (status != VDISK_OK)
-        return vdisk_output_failure("cannot create", request->display_path, &error);
-    image->image_is_new = true;
-    return VDISK_EXIT_OK;
+    return status == VDISK_OK
+               ? VDISK_EXIT_OK
+               : vdisk_output_failure("cannot create", request->display_path, &error);
+}
+
+/* An image of the file that does not exist yet; if no format is named, its ending names it. */
+static enum vdisk_exit create_image(struct vdisk_open_image *image,
+                                    const struct vdisk_open_request *request)
+{
+    struct vdisk_create_options options = {
+        .format = vdisk_image_file_choose_format(request->format, request->display_path),
+        .size_bytes = request->new_size_bytes,
+    };
+    if (options.format == NULL)
+        return VDISK_EXIT_USAGE;
+    enum vdisk_exit code = strcmp(options.format, "raw") == 0
+                               ? create_raw(request)
+                               : make_image(request->display_path, &options);
+    image->image_is_new = code == VDISK_EXIT_OK;
+    return code;
 }
 
 /* A differencing image over the image; the ending of its name says of which format. */
@@ -55,7 +80,6 @@ static enum vdisk_exit create_overlay(struct vdisk_open_image *image,
                                       struct vdisk_image *parent)
 {
     struct vdisk_parent_paths names;
-    struct vdisk_target target;
     const char *path = request->overlay_display;
     const char *format = vdisk_image_file_choose_format(NULL, path);
     if (strcmp(format, "raw") == 0)
@@ -69,11 +93,7 @@ static enum vdisk_exit create_overlay(struct vdisk_open_image *image,
         .parent_name = names.relative == NULL ? names.absolute : names.relative,
         .parent_absolute_name = names.absolute,
     };
-    code = vdisk_target_begin(&target, path, false);
-    if (code == VDISK_EXIT_OK) {
-        code = vdisk_target_create(&target, &options);
-        code = vdisk_target_end(&target, code);
-    }
+    code = make_image(path, &options);
     vdisk_parent_paths_free(&names);
     image->overlay_is_new = code == VDISK_EXIT_OK;
     return code;

@@ -98,3 +98,9 @@ vdisk open other.img --read-only --format-as fat
 vdisk open new.img 4M --label x
 vdisk open
 ls
+echo '# A new file of the format that its ending names'
+vdisk open made.vhdx 10 --no-letter | grep -E 'Size|Format'
+vdisk close made.vhdx >/dev/null
+vdisk info made.vhdx | grep -E 'Format|Size'
+vdisk open made.vhd 10 --format raw --no-letter | grep Format
+vdisk close made.vhd >/dev/null
