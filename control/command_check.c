@@ -7,6 +7,7 @@
 struct check_report {
     struct vdisk_check check; /* first */
     struct vdisk_json *json;  /* NULL: text */
+    bool doubtful;            /* raw by probing, another format by its name */
 };
 
 static const char *kind_name(enum vdisk_finding_kind kind)
@@ -44,6 +45,19 @@ static void on_finding(struct vdisk_check *check, const struct vdisk_finding *fi
         report_json(report->json, finding);
     else
         report_text(finding);
+}
+
+/* A fixed image that lost its only footer looks like a raw disk, in which nothing can be wrong. */
+static void add_doubt(struct check_report *report)
+{
+    const struct vdisk_finding finding = {
+        .kind = VDISK_FINDING_CORRUPTION,
+        .structure = "format",
+        .offset_bytes = VDISK_NO_OFFSET,
+        .reason = "the file has nothing of the format that its name says",
+    };
+    report->check.corruption_count++;
+    on_finding(&report->check, &finding);
 }
 
 /* `failed`: the check itself could not be finished. */
@@ -85,6 +99,8 @@ static enum vdisk_exit run_check(struct vdisk_image *image, const char *path,
     enum vdisk_status status = vdisk_image_check(image, &report->check, &error);
     bool nothing_to_check = status == VDISK_UNSUPPORTED && !report->check.repair;
     bool failed = status != VDISK_OK && !nothing_to_check;
+    if (report->doubtful)
+        add_doubt(report);
     if (report->json != NULL)
         print_json(report, image, failed);
     else if (!failed)
@@ -115,6 +131,7 @@ enum vdisk_exit vdisk_command_check(const struct vdisk_arguments *arguments)
     struct check_report report = {
         .check = {.repair = repair, .report = on_finding},
         .json = vdisk_arguments_has(arguments, VDISK_OPTION_JSON) ? &json : NULL,
+        .doubtful = source.format == NULL && vdisk_image_file_is_doubtful(image, source.path),
     };
     enum vdisk_exit code = run_check(image, source.path, &report);
     enum vdisk_exit closed = vdisk_image_file_close(image, source.path);

@@ -140,8 +140,11 @@ static bool read_sector_size(const struct vdisk_arguments *arguments, uint32_t *
 static enum vdisk_exit open_image(struct vdisk_image_source *source, bool chain,
                                   struct vdisk_image **image)
 {
-    if (!chain && vdisk_image_file_try(source, image))
+    if (!chain && vdisk_image_file_try(source, image)) {
+        if (source->format == NULL)
+            vdisk_image_file_warn(*image, source->path);
         return VDISK_EXIT_OK;
+    }
     source->without_parent = !chain;
     return vdisk_image_file_open(source, image);
 }

@@ -30,8 +30,11 @@ enum vdisk_exit vdisk_image_file_open(const struct vdisk_image_source *source,
 {
     struct vdisk_error error;
     *image = NULL;
-    if (open_image(source, image, &error) == VDISK_OK)
+    if (open_image(source, image, &error) == VDISK_OK) {
+        if (source->format == NULL)
+            vdisk_image_file_warn(*image, source->path);
         return VDISK_EXIT_OK;
+    }
     *image = NULL;
     return vdisk_output_failure("cannot open", source->path, &error);
 }
@@ -62,20 +65,61 @@ static const char *find_format(const char *name)
     return NULL;
 }
 
+/* What images can be made of and the file's name ends with, in any case; or NULL. */
+static const char *format_of_name(const char *path)
+{
+    const char *dot = strrchr(path + vdisk_path_folder_bytes(path), '.');
+    char ending[8] = {0};
+    if (dot == NULL || strlen(dot + 1) >= sizeof ending)
+        return NULL;
+    for (size_t i = 0; dot[1 + i] != '\0'; i++)
+        ending[i] = dot[1 + i] >= 'A' && dot[1 + i] <= 'Z' ? (char)(dot[1 + i] | 0x20) : dot[1 + i];
+    const char *found = find_format(ending);
+    return found != NULL && (vdisk_format_capabilities(found) & VDISK_CAN_CREATE) != 0 ? found
+                                                                                       : NULL;
+}
+
 const char *vdisk_image_file_choose_format(const char *format, const char *path)
 {
-    if (format != NULL) {
-        const char *found = find_format(format);
-        if (found == NULL)
-            vdisk_output_message(
-                "there is no format '%s'; try '" VDISK_PROGRAM_NAME " help formats'", format);
-        return found;
-    }
-    const char *dot = strrchr(path + vdisk_path_folder_bytes(path), '.');
-    const char *found = dot == NULL ? NULL : find_format(dot + 1);
-    if (found == NULL || (vdisk_format_capabilities(found) & VDISK_CAN_CREATE) == 0)
-        return "raw";
+    const char *found = format == NULL ? format_of_name(path) : find_format(format);
+    if (format == NULL)
+        return found == NULL ? "raw" : found;
+    if (found == NULL)
+        vdisk_output_message("there is no format '%s'; try '" VDISK_PROGRAM_NAME " help formats'",
+                             format);
     return found;
+}
+
+/* name-flat.vmdk and name-f001.vmdk: the bytes of a disk whose descriptor is another file. */
+static bool is_flat_extent(const char *path)
+{
+    const char *dash = strrchr(path + vdisk_path_folder_bytes(path), '-');
+    return dash != NULL && (strcmp(dash, "-flat.vmdk") == 0 ||
+                            (dash[1] == 'f' && strspn(dash + 2, "0123456789") == 3));
+}
+
+static bool is_raw(struct vdisk_image *image)
+{
+    struct vdisk_image_info *info = vdisk_alloc(sizeof(*info));
+    bool raw = info != NULL && vdisk_image_get_info(image, info, NULL) == VDISK_OK &&
+               strcmp(info->format, "raw") == 0;
+    vdisk_free(info);
+    return raw;
+}
+
+bool vdisk_image_file_is_doubtful(struct vdisk_image *image, const char *path)
+{
+    const char *expected = format_of_name(path);
+    return expected != NULL && strcmp(expected, "raw") != 0 && !is_flat_extent(path) &&
+           is_raw(image);
+}
+
+void vdisk_image_file_warn(struct vdisk_image *image, const char *path)
+{
+    if (vdisk_image_file_is_doubtful(image, path))
+        vdisk_output_message("%s: the name says %s, but the file has nothing of that format: it is "
+                             "taken for raw, which --format raw confirms",
+                             path, format_of_name(path));
 }
 
 size_t vdisk_path_folder_bytes(const char *path)

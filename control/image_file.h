@@ -18,12 +18,19 @@ struct vdisk_image_source {
     uint32_t sector_bytes; /* of raw disks; 0: what the format says */
 };
 
-/* Opens an image and its chain; what goes wrong is said. */
+/* Opens an image and its chain; what goes wrong is said, so is a doubtful format. */
 enum vdisk_exit vdisk_image_file_open(const struct vdisk_image_source *source,
                                       struct vdisk_image **image);
 
 /* The same without a word: false when it cannot be opened. */
 bool vdisk_image_file_try(const struct vdisk_image_source *source, struct vdisk_image **image);
+
+/*
+ * An image that was found to be raw, though the name promises another format: it may have lost its
+ * footer or header. For formats that were found, not named.
+ */
+bool vdisk_image_file_is_doubtful(struct vdisk_image *image, const char *path);
+void vdisk_image_file_warn(struct vdisk_image *image, const char *path);
 
 /* Flushes and closes; what goes wrong is said. NULL is allowed. */
 enum vdisk_exit vdisk_image_file_close(struct vdisk_image *image, const char *path);
@@ -36,7 +43,8 @@ static inline enum vdisk_exit vdisk_exit_first(enum vdisk_exit first, enum vdisk
 
 /*
  * The format of a new image: `format` when it is given, else what the ending of the file's name
- * says if images of that format can be made, else "raw". NULL, said, when there is no such format.
+ * says, in any case, if images of that format can be made, else "raw". NULL, said, when there is no
+ * such format.
  */
 const char *vdisk_image_file_choose_format(const char *format, const char *path);
 

@@ -236,6 +236,16 @@ static enum vdisk_exit examine_top(struct vdisk_open_image *image,
     return code == VDISK_EXIT_OK ? look_at_disk(image, request, vdisk_image_disk(opened)) : code;
 }
 
+/* A doubtful format is told; who wants the image checked does not get it. */
+static enum vdisk_exit judge_format(const struct vdisk_open_request *request,
+                                    struct vdisk_image *opened)
+{
+    vdisk_image_file_warn(opened, request->display_path);
+    return request->checked_first && vdisk_image_file_is_doubtful(opened, request->display_path)
+               ? VDISK_EXIT_CORRUPT
+               : VDISK_EXIT_OK;
+}
+
 static enum vdisk_exit check_base(const struct vdisk_open_request *request,
                                   const struct vdisk_disk *disk)
 {
@@ -263,6 +273,8 @@ static enum vdisk_exit examine_image(struct vdisk_open_image *image,
     image->probed = request->format == NULL;
     if (get_format(opened, &image->format, &error) != VDISK_OK)
         code = vdisk_output_failure("cannot open", request->display_path, &error);
+    if (code == VDISK_EXIT_OK && image->probed)
+        code = judge_format(request, opened);
     if (code == VDISK_EXIT_OK && request->overlay != VDISK_OVERLAY_NONE)
         code = check_base(request, vdisk_image_disk(opened));
     if (code == VDISK_EXIT_OK && !has_overlay)
