@@ -124,7 +124,7 @@ enum vdisk_exit vdisk_command_rebase(const struct vdisk_arguments *arguments)
         vdisk_output_message("'rebase' needs --parent FILE");
         return VDISK_EXIT_USAGE;
     }
-    const struct vdisk_image_source parent = {.path = rebase.parent_path};
+    const struct vdisk_image_source parent = {.path = rebase.parent_path, .for_child = true};
     enum vdisk_exit code = vdisk_image_file_open(&parent, &rebase.parent);
     if (code != VDISK_EXIT_OK)
         return code;

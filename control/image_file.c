@@ -5,6 +5,21 @@
 
 #include <string.h>
 
+/* What no child could open later is refused before there is a child. */
+static enum vdisk_status open_for_child(const char *path, struct vdisk_file **file,
+                                        struct vdisk_error *error)
+{
+    struct vdisk_file_finder *finder = vdisk_host_finder();
+    const struct vdisk_file_request request = {
+        .role = VDISK_ROLE_PARENT,
+        .kind = VDISK_NAME_RELATIVE,
+        .name = path + vdisk_path_folder_bytes(path),
+        .referrer = path,
+        .read_only = true,
+    };
+    return finder->open(finder, &request, file, error);
+}
+
 static enum vdisk_status open_image(const struct vdisk_image_source *source,
                                     struct vdisk_image **image, struct vdisk_error *error)
 {
@@ -21,7 +36,9 @@ static enum vdisk_status open_image(const struct vdisk_image_source *source,
     };
     struct vdisk_file *file;
     enum vdisk_open_mode mode = source->write ? VDISK_OPEN_WRITE : VDISK_OPEN_READ;
-    enum vdisk_status status = vdisk_host_open(source->path, mode, &file, error);
+    enum vdisk_status status = source->for_child
+                                   ? open_for_child(source->path, &file, error)
+                                   : vdisk_host_open(source->path, mode, &file, error);
     return status == VDISK_OK ? vdisk_image_open(file, &options, image, error) : status;
 }
 

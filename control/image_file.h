@@ -14,6 +14,7 @@ struct vdisk_image_source {
     bool write;
     bool without_parent;
     bool for_check;
+    bool for_child; /* only what an image can name as its parent */
     bool detect_zeroes;
     uint32_t sector_bytes; /* of raw disks; 0: what the format says */
 };

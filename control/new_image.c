@@ -40,7 +40,7 @@ enum vdisk_exit vdisk_new_image_open_parent(struct vdisk_new_image *new_image, c
 {
     if (new_image->parent_path == NULL)
         return VDISK_EXIT_OK;
-    const struct vdisk_image_source source = {.path = new_image->parent_path};
+    const struct vdisk_image_source source = {.path = new_image->parent_path, .for_child = true};
     enum vdisk_exit code = vdisk_image_file_open(&source, &new_image->options.parent);
     if (code == VDISK_EXIT_OK)
         code = vdisk_parent_paths_find(path, new_image->parent_path, &new_image->parent_names);

@@ -36,6 +36,18 @@ static enum vdisk_open_mode mode_of(const struct vdisk_file_request *request)
     return request->read_only ? VDISK_OPEN_READ : VDISK_OPEN_WRITE;
 }
 
+/*
+ * A parent's name may lead out of the folder, but starts there. Beside an image that was itself
+ * named without a folder, \\server\share would lead to another machine.
+ */
+static bool is_relative_name(const char *name)
+{
+    const bool has_drives = vdisk_host_separators[0] == '\\';
+
+    return strchr(vdisk_host_separators, name[0]) == NULL &&
+           !(has_drives && name[0] != '\0' && name[1] == ':');
+}
+
 static enum vdisk_status check_name(const struct vdisk_file_request *request,
                                     struct vdisk_error *error)
 {
@@ -44,6 +56,9 @@ static enum vdisk_status check_name(const struct vdisk_file_request *request,
                           "the image names a file outside its own folder");
     if (request->kind != VDISK_NAME_RELATIVE)
         return vdisk_host_check_absolute(request, error);
+    if (!is_relative_name(request->name))
+        return vdisk_fail(error, VDISK_ACCESS, request->referrer, NULL, VDISK_NO_OFFSET,
+                          "the image names a file that is not relative to its own folder");
     return VDISK_OK;
 }
 

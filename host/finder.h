@@ -11,7 +11,7 @@
 enum vdisk_status vdisk_host_check_absolute(const struct vdisk_file_request *request,
                                             struct vdisk_error *error);
 
-/* As vdisk_host_open; a link is refused when follow_links is false. */
+/* As vdisk_host_open, but no device; a link is refused when follow_links is false. */
 enum vdisk_status vdisk_host_open_named(const char *path, enum vdisk_open_mode mode,
                                         bool follow_links, struct vdisk_file **file,
                                         struct vdisk_error *error);

@@ -360,6 +360,13 @@ enum vdisk_status vdisk_file_posix_open(const char *path, enum vdisk_open_mode m
     return status;
 }
 
+bool vdisk_file_posix_is_device(struct vdisk_file *file)
+{
+    struct stat status;
+
+    return fstat(posix_of(file)->descriptor, &status) != 0 || !S_ISREG(status.st_mode);
+}
+
 enum vdisk_status vdisk_host_open(const char *path, enum vdisk_open_mode mode,
                                   struct vdisk_file **file, struct vdisk_error *error)
 {

@@ -12,6 +12,9 @@ enum vdisk_status vdisk_file_posix_open(const char *path, enum vdisk_open_mode m
                                         bool follow_links, struct vdisk_file **file,
                                         struct vdisk_error *error);
 
+/* Is this file, of vdisk_file_posix_open, a device? */
+bool vdisk_file_posix_is_device(struct vdisk_file *file);
+
 /* The engine's code for an errno. */
 enum vdisk_status vdisk_status_from_errno(int native_code);
 

@@ -16,5 +16,12 @@ enum vdisk_status vdisk_host_open_named(const char *path, enum vdisk_open_mode m
                                         bool follow_links, struct vdisk_file **file,
                                         struct vdisk_error *error)
 {
-    return vdisk_file_posix_open(path, mode, follow_links, file, error);
+    const enum vdisk_status status = vdisk_file_posix_open(path, mode, follow_links, file, error);
+
+    if (status != VDISK_OK || !vdisk_file_posix_is_device(*file))
+        return status;
+    vdisk_file_close(*file);
+    *file = NULL;
+    return vdisk_fail(error, VDISK_ACCESS, path, NULL, VDISK_NO_OFFSET,
+                      "a device is no part of an image and no parent");
 }

@@ -44,3 +44,10 @@ poke 79 '\004'
 poke 112 'DATA\0\0\0\012data.qcow2\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
 vdisk read data.qcow2
 vdisk write data.qcow2 --offset 0
+
+# A relative name starts in the image's own folder, also where that is the current one.
+vdisk create base.vdi 1M
+vdisk create over.vdi --parent base.vdi
+place=$(grep -abo base.vdi over.vdi | cut -d: -f1)
+printf '/etc/pas' | dd of=over.vdi bs=1 seek="$place" conv=notrunc status=none
+vdisk read over.vdi

@@ -212,6 +212,31 @@ static void test_a_failed_flush_stays_failed(void **state)
 
 #define POSIX_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A user may name a device; an image may not, or it would show whoever opens it the host's disks.
+ */
+static void test_an_image_names_no_device(void **state)
+{
+    static const char device[] = "/dev/loop0";
+    const struct vdisk_file_request request = {
+        .role = VDISK_ROLE_PARENT,
+        .kind = VDISK_NAME_ABSOLUTE,
+        .name = device,
+        .referrer = path,
+        .read_only = true,
+    };
+    struct vdisk_file_finder *finder = vdisk_host_finder();
+    struct vdisk_file *file = NULL;
+
+    (void)state;
+    if (vdisk_host_open(device, VDISK_OPEN_READ, &file, NULL) != VDISK_OK) {
+        print_message("%s cannot be opened: there is no device to try\n", device);
+        skip();
+    }
+    vdisk_file_close(file);
+    assert_int_equal(finder->open(finder, &request, &file, NULL), VDISK_ACCESS);
+    assert_null(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +248,7 @@ int main(void)
         POSIX_TEST(test_looking_for_holes_changes_nothing),
         POSIX_TEST(test_errno_has_a_meaning),
         POSIX_TEST(test_a_failed_flush_stays_failed),
+        POSIX_TEST(test_an_image_names_no_device),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
