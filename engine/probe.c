@@ -176,17 +176,6 @@ enum vdisk_status vdisk_probe_choose(struct vdisk_file *file, const char *name,
     return status;
 }
 
-enum vdisk_status vdisk_image_probe(struct vdisk_file *file, const char **name,
-                                    struct vdisk_error *error)
-{
-    const struct vdisk_format *format;
-    enum vdisk_status status = vdisk_probe_choose(file, NULL, &format, error);
-
-    if (status == VDISK_OK)
-        *name = format->name;
-    return status;
-}
-
 /* Copies the part of a write that falls into a window of the disk. */
 static void overlay_window(unsigned char *window, uint64_t window_offset, uint64_t window_bytes,
                            uint64_t offset_bytes, const unsigned char *buffer, size_t length_bytes)

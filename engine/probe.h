@@ -4,7 +4,10 @@
 
 #include "engine/format/format.h"
 
-/* The named format, or the probed one when `name` is NULL. */
+/*
+ * The named format, or the probed one when `name` is NULL: what nothing else claims is raw.
+ * VDISK_UNSUPPORTED, with its name, for a format that is recognised but cannot be handled.
+ */
 enum vdisk_status vdisk_probe_choose(struct vdisk_file *file, const char *name,
                                      const struct vdisk_format **format, struct vdisk_error *error);
 

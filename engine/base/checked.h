@@ -32,14 +32,6 @@ static inline bool vdisk_mul_u64(uint64_t a, uint64_t b, uint64_t *product)
     return true;
 }
 
-static inline bool vdisk_u64_to_u32(uint64_t value, uint32_t *narrow)
-{
-    if (value > UINT32_MAX)
-        return false;
-    *narrow = (uint32_t)value;
-    return true;
-}
-
 static inline bool vdisk_u64_to_size(uint64_t value, size_t *narrow)
 {
     if (value > SIZE_MAX)

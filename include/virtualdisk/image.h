@@ -224,11 +224,4 @@ const char *vdisk_format_name(uint32_t index, const char **description);
 /* Bits of enum vdisk_capability; 0 for a name that is unknown. */
 uint32_t vdisk_format_capabilities(const char *name);
 
-/*
- * Says which format a file has: a name from the table, or VDISK_UNSUPPORTED with the name of a
- * format that is recognised but cannot be handled. What nothing else claims is "raw".
- */
-enum vdisk_status vdisk_image_probe(struct vdisk_file *file, const char **format,
-                                    struct vdisk_error *error);
-
 #endif

@@ -2,6 +2,7 @@
 #include "tests/format/format_fixture.h"
 
 #include "engine/base/endian.h"
+#include "engine/probe.h"
 
 #include <stdlib.h>
 
@@ -44,11 +45,11 @@ static struct vdisk_memory_store *make_iso(uint64_t size_bytes)
 static void expect_format(struct vdisk_memory_store *store, const char *expected)
 {
     struct vdisk_file *file;
-    const char *format;
+    const struct vdisk_format *format;
 
     assert_int_equal(vdisk_file_memory_open(store, "x.iso", 1, true, &file, NULL), VDISK_OK);
-    assert_int_equal(vdisk_image_probe(file, &format, NULL), VDISK_OK);
-    assert_string_equal(format, expected);
+    assert_int_equal(vdisk_probe_choose(file, NULL, &format, NULL), VDISK_OK);
+    assert_string_equal(format->name, expected);
     vdisk_file_close(file);
     vdisk_memory_store_destroy(store);
 }

@@ -25,7 +25,6 @@ static void test_sums_that_fit(void **state)
 static void test_results_that_do_not_fit_change_nothing(void **state)
 {
     uint64_t result = 77;
-    uint32_t narrow = 77;
 
     (void)state;
     assert_false(vdisk_add_u64(UINT64_MAX, 1, &result));
@@ -35,9 +34,7 @@ static void test_results_that_do_not_fit_change_nothing(void **state)
     assert_false(vdisk_mul_u64(2, UINT64_MAX, &result));
     assert_false(vdisk_mul_u64(UINT64_C(1) << 32, UINT64_C(1) << 32, &result));
     assert_false(vdisk_align_up(UINT64_MAX - 2, 512, &result));
-    assert_false(vdisk_u64_to_u32(UINT64_C(1) << 32, &narrow));
     assert_int_equal(result, 77);
-    assert_int_equal(narrow, 77);
 }
 
 static void test_ranges(void **state)

@@ -1,7 +1,7 @@
 /* Probing: what is known is named, and what was taken for raw stays raw. */
 #include "tests/support/cmocka_all.h"
 
-#include "engine/format/format.h"
+#include "engine/probe.h"
 #include "host/memory/file_memory.h"
 
 #define DISK_BYTES ((uint64_t)65536)
@@ -82,11 +82,11 @@ static void test_foreign_formats_are_refused_by_name(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
-        const char *format = NULL;
+        const struct vdisk_format *format = NULL;
         struct vdisk_error error;
 
         put(&foreign[i]);
-        assert_int_equal(vdisk_image_probe(file, &format, &error), VDISK_UNSUPPORTED);
+        assert_int_equal(vdisk_probe_choose(file, NULL, &format, &error), VDISK_UNSUPPORTED);
         assert_non_null(strstr(error.reason, foreign[i].name));
         assert_string_equal(error.file, "disk.img");
         take_away(&foreign[i]);
@@ -97,11 +97,11 @@ static void test_known_formats_are_found(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        const char *format = NULL;
+        const struct vdisk_format *format = NULL;
 
         put(&known[i]);
-        assert_int_equal(vdisk_image_probe(file, &format, NULL), VDISK_OK);
-        assert_string_equal(format, known[i].name);
+        assert_int_equal(vdisk_probe_choose(file, NULL, &format, NULL), VDISK_OK);
+        assert_string_equal(format->name, known[i].name);
         take_away(&known[i]);
     }
 }
@@ -114,11 +114,11 @@ static void test_two_marks_are_refused(void **state)
     (void)state;
     put(vhd);
     for (size_t i = 1; i < sizeof known / sizeof known[0]; i++) {
-        const char *format = NULL;
+        const struct vdisk_format *format = NULL;
         struct vdisk_error error;
 
         put(&known[i]);
-        assert_int_equal(vdisk_image_probe(file, &format, &error), VDISK_UNSUPPORTED);
+        assert_int_equal(vdisk_probe_choose(file, NULL, &format, &error), VDISK_UNSUPPORTED);
         assert_non_null(strstr(error.reason, "two formats"));
         take_away(&known[i]);
     }
@@ -127,13 +127,13 @@ static void test_two_marks_are_refused(void **state)
 static void test_everything_else_is_raw(void **state)
 {
     static const uint64_t sizes[] = {0, 1, 7, 511, 512, 4095, 4096, DISK_BYTES};
-    const char *format = NULL;
+    const struct vdisk_format *format = NULL;
 
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         assert_int_equal(vdisk_file_set_size(file, sizes[i], NULL), VDISK_OK);
-        assert_int_equal(vdisk_image_probe(file, &format, NULL), VDISK_OK);
-        assert_string_equal(format, "raw");
+        assert_int_equal(vdisk_probe_choose(file, NULL, &format, NULL), VDISK_OK);
+        assert_string_equal(format->name, "raw");
     }
 }
 

@@ -36,13 +36,11 @@
 
 #include "engine/base/guid.h"
 
-#define VHDX_KIB UINT64_C(1024)
 #define VHDX_MIB UINT64_C(1048576)
 #define VHDX_TIB UINT64_C(1099511627776)
 
 #define VHDX_FILE_SIGNATURE       "vhdxfile"
 #define VHDX_FILE_SIGNATURE_BYTES 8u
-#define VHDX_CREATOR_UNITS        256u
 
 /* Header (2.2.2) */
 #define VHDX_HEADER_BYTES           4096u
@@ -88,7 +86,6 @@
 #define VHDX_LOG_DESCRIPTOR_OFFSET   16u
 #define VHDX_LOG_DESCRIPTOR_SEQUENCE 24u
 #define VHDX_LOG_DATA_SEQUENCE_HIGH  4u
-#define VHDX_LOG_DATA_BYTES          8u
 #define VHDX_LOG_DATA_SEQUENCE_LOW   4092u
 
 /* Metadata (2.6) */
