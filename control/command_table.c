@@ -30,7 +30,7 @@ const struct vdisk_option_description vdisk_options[VDISK_OPTION_COUNT] = {
     [VDISK_OPTION_UNSAFE] = {"unsafe", NULL, "do not compare the contents of the parents"},
     [VDISK_OPTION_PROGRESS] = {"progress", "KIND", "json: lines for programs on stderr; or none"},
     [VDISK_OPTION_FS] = {"fs", "KIND", "put an empty file system on it: fat or exfat"},
-    [VDISK_OPTION_LABEL] = {"label", "L", "the file system's label, up to 11 characters"},
+    [VDISK_OPTION_LABEL] = {"label", "L", "the file system's label, up to 11 characters of ASCII"},
     [VDISK_OPTION_DETECT_ZEROES] = {"detect-zeroes", NULL,
                                     "zeros that are written take no space where they need not"},
     [VDISK_OPTION_WAIT] = {"wait", "SECONDS", "how long to wait while it is in use (5)"},
@@ -64,7 +64,8 @@ static const struct vdisk_command commands[] = {
         .summary = "make volumes of an image; a file that does not exist is created",
         .details =
             "A new file is an image of the given size, a number of megabytes, or a number with\n"
-            "the unit K, M, G or T; it is raw, or of the format that --format or its ending names.\n"
+            "the unit K, M, G or T; it is raw, or of the format that --format or its ending "
+            "names.\n"
             "The command returns when the volume can be used.\n"
             "Opening what is open already says so and succeeds, unless an option asks for\n"
             "something else than what is open.\n"

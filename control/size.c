@@ -88,7 +88,8 @@ bool vdisk_size_parse(const char *text, const char *what, uint64_t default_unit_
 bool vdisk_size_parse_change(const char *text, uint64_t old_bytes, uint64_t *new_bytes)
 {
     bool relative = text[0] == '+';
-    if (!vdisk_size_parse(relative ? text + 1 : text, "the size", 1, new_bytes))
+    if (!vdisk_size_parse(relative ? text + 1 : text, relative ? "what is added" : "the size", 1,
+                          new_bytes))
         return false;
     if (!relative)
         return true;

@@ -335,12 +335,12 @@ static enum vdisk_status check_label(const char *label, struct vdisk_error *erro
 {
     if (label == NULL)
         return VDISK_OK;
-    if (strlen(label) > LABEL_CHARS)
-        return exfat_fail(error, VDISK_INVALID, "the label has more than 11 characters");
-    for (; *label != '\0'; label++) {
-        if ((unsigned char)*label < 0x20 || (unsigned char)*label >= 0x7f)
+    for (size_t i = 0; label[i] != '\0'; i++) {
+        if ((unsigned char)label[i] < 0x20 || (unsigned char)label[i] >= 0x7f)
             return exfat_fail(error, VDISK_INVALID, "the label has a character beyond ASCII");
     }
+    if (strlen(label) > LABEL_CHARS)
+        return exfat_fail(error, VDISK_INVALID, "the label has more than 11 characters");
     return VDISK_OK;
 }
 

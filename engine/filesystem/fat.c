@@ -105,7 +105,7 @@ enum vdisk_status vdisk_fat_plan(const struct vdisk_disk *disk, struct vdisk_fat
     if (disk->size_bytes < SMALLEST_BYTES)
         return fat_fail(error, VDISK_INVALID, "the disk is smaller than 64 KiB");
     if (disk->size_bytes / disk->logical_sector_bytes > UINT32_MAX)
-        return fat_fail(error, VDISK_INVALID, "the disk has more than 2^32 sectors; use exFAT");
+        return fat_fail(error, VDISK_INVALID, "the disk has 2^32 sectors or more; use exFAT");
     while (disk->size_bytes > cluster_choices[choice].disk_bytes)
         choice++;
     if (plan_kind(disk, cluster_choices[choice].kind, cluster_choices[choice].cluster_bytes,
@@ -127,14 +127,14 @@ static enum vdisk_status make_label(const char *label, char *padded, struct vdis
     static const char forbidden[] = "\"*+,./:;<=>?[\\]|";
     size_t length = label == NULL ? 0 : strlen(label);
 
-    if (length > LABEL_CHARS)
-        return fat_fail(error, VDISK_INVALID, "the label has more than 11 characters");
     memset(padded, ' ', LABEL_CHARS);
     for (size_t i = 0; i < length; i++) {
         const unsigned char c = (unsigned char)label[i];
 
         if (c < 0x20 || c >= 0x7f || memchr(forbidden, c, sizeof forbidden - 1) != NULL)
             return fat_fail(error, VDISK_INVALID, "the label has a character that FAT forbids");
+        if (i == LABEL_CHARS)
+            return fat_fail(error, VDISK_INVALID, "the label has more than 11 characters");
         padded[i] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
     }
     return VDISK_OK;

@@ -15,3 +15,5 @@ vdisk create never.img 64M --label x
 vdisk create never.img 64M --fs fat --label 'more than eleven'
 vdisk create never.img 1K --fs fat
 ls never.img
+for kind in fat exfat; do vdisk create never.img 64M --fs $kind --label 'ÄÖÜ日本'; done
+vdisk create never.vhdx 2T --fs fat
