@@ -27,6 +27,7 @@ enum vdisk_exit vdisk_exit_from_status(enum vdisk_status status)
     case VDISK_INVALID:
         return VDISK_EXIT_USAGE;
     case VDISK_NOT_FOUND:
+    case VDISK_PARENT_MISSING:
         return VDISK_EXIT_NOT_FOUND;
     case VDISK_NO_MEMORY:
         return VDISK_EXIT_INTERNAL;

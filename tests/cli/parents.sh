@@ -60,3 +60,10 @@ vdisk create child.vhd --parent nothing.img
 vdisk create child.raw --parent source.img
 vdisk commit source.img
 ls -A
+
+# A child of VMware's covers its parent; a parent that is gone is a file that is not there.
+vdisk create parent.vmdk 64M
+vdisk create small.vmdk 32M --parent parent.vmdk
+vdisk create same.vmdk --parent parent.vmdk
+rm parent.vmdk
+vdisk read same.vmdk

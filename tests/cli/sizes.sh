@@ -9,3 +9,6 @@ for size in 512 4K 4k 3M 1G 5T; do
 done
 vdisk create odd.img 1000
 ls -A
+vdisk create never.vmdk 64M --sector-size 4096
+vdisk create never.vhd 64M --sector-size 4096
+vdisk create never.vmdk 5T

@@ -75,12 +75,11 @@ static enum vdisk_status check_size(const struct making *making)
 
     /* Every table entry, of this disk at its fullest, must hold a sector number. */
     if (making->subformat == SPARSE && making->sectors > file_max - file_max / 1024)
-        return make_fail(making, VDISK_UNSUPPORTED,
-                         "a monolithicSparse VMDK holds less than 2 TiB");
+        return make_fail(making, VDISK_INVALID, "a monolithicSparse VMDK holds less than 2 TiB");
     if (making->subformat == STREAM && making->sectors > file_max)
-        return make_fail(making, VDISK_UNSUPPORTED, "a streamOptimized VMDK holds less than 2 TiB");
+        return make_fail(making, VDISK_INVALID, "a streamOptimized VMDK holds less than 2 TiB");
     if (is_split(making->subformat) && making->sectors > PIECE_SECTORS * VMDK_EXTENTS_MAX)
-        return make_fail(making, VDISK_UNSUPPORTED, "a split VMDK has at most 512 extents");
+        return make_fail(making, VDISK_INVALID, "a split VMDK has at most 512 extents");
     return VDISK_OK;
 }
 
@@ -94,6 +93,8 @@ static enum vdisk_status check_parent(const struct making *making)
         return VDISK_OK;
     if (is_flat(making->subformat) || making->subformat == STREAM)
         return make_fail(making, VDISK_UNSUPPORTED, "this kind of VMDK has no parent");
+    if (options->size_bytes < options->parent->disk.size_bytes)
+        return make_fail(making, VDISK_INVALID, "the disk is smaller than its parent");
     return vmdk_parent_check(options->parent, name, making->file->name, making->error);
 }
 
@@ -107,7 +108,7 @@ static enum vdisk_status check_options(struct making *making)
     if (status != VDISK_OK)
         return status;
     if (options->logical_sector_bytes != VDISK_SECTOR_BYTES)
-        return make_fail(making, VDISK_UNSUPPORTED, "a VMDK has sectors of 512 bytes");
+        return make_fail(making, VDISK_INVALID, "a VMDK has sectors of 512 bytes");
     if (!vdisk_is_power_of_two(grain_bytes) || grain_bytes < GRAIN_BYTES_MIN ||
         grain_bytes > (making->subformat == STREAM ? VMDK_PACKED_GRAIN_MAX : VMDK_GRAIN_BYTES_MAX))
         return make_fail(making, VDISK_INVALID,
