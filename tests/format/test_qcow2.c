@@ -628,6 +628,47 @@ static void test_snapshots(void **state)
     file_set_destroy(set);
 }
 
+/* A power cut leaves a reference too many to a table: it is copied, and what it maps is not shared.
+ */
+static void test_table_that_only_seems_shared(void **state)
+{
+    struct file_set *set = make_used();
+    const uint64_t l2 = l2_offset(set);
+    struct vdisk_image *image;
+
+    (void)state;
+    poke_be(set, first_block(set) + l2 / CLUSTER * 2, 2, 2);
+    poke_be(set, L1_OFFSET, l2, 8); /* not COPIED any more */
+    check_image(set, false, 0, 1, 0);
+    image = open_image(set);
+    fill(image, 4 * CLUSTER, CLUSTER, 0x33);
+    close_image(image);
+    assert_int_not_equal(l2_offset(set), l2);
+    check_image(set, false, 0, 1, 0);
+    file_set_destroy(set);
+}
+
+/* Flags in a shared table that say otherwise are not believed: the snapshot would be written over.
+ */
+static void test_shared_table_with_wrong_flags(void **state)
+{
+    struct file_set *set = make_used();
+    struct vdisk_image *image = open_image(set);
+    uint64_t l2;
+
+    (void)state;
+    assert_int_equal(vdisk_image_create_snapshot(image, "first", NULL), VDISK_OK);
+    close_image(image);
+    l2 = l2_offset(set);
+    poke_be(set, l2, field64(set, l2) | (uint64_t)1 << 63, 8);
+    poke_be(set, l2 + 8, field64(set, l2 + 8) | (uint64_t)1 << 63, 8);
+    image = open_image(set);
+    fill(image, 0, 2 * CLUSTER, 0x22);
+    close_image(image);
+    snapshot_content(set, "first", 0x11);
+    file_set_destroy(set);
+}
+
 static void test_snapshot_tables_that_are_refused(void **state)
 {
     static const struct {
@@ -827,6 +868,8 @@ int main(void)
         cmocka_unit_test(test_check_finds_and_repairs),
         cmocka_unit_test(test_lost_refcount_table_is_rebuilt),
         cmocka_unit_test(test_snapshots),
+        cmocka_unit_test(test_table_that_only_seems_shared),
+        cmocka_unit_test(test_shared_table_with_wrong_flags),
         cmocka_unit_test(test_snapshot_tables_that_are_refused),
         cmocka_unit_test(test_resize_shows_zeros),
         cmocka_unit_test(test_refcount_table_grows),

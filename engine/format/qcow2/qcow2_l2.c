@@ -25,7 +25,32 @@ enum vdisk_status qcow2_store_l2(struct vdisk_image *image, uint64_t l2_offset, 
                        q->entry_bytes, error);
 }
 
-/* A copy of a shared table: what it maps is shared, too. */
+/*
+ * What a shared table maps is shared, too, whatever its flags say: nothing of it may be written in
+ * place. But a table may only seem to be shared, by a reference that a power cut has left over:
+ * then the flags are right, and stay.
+ */
+static enum vdisk_status correct_flags(struct vdisk_image *image, unsigned char *page,
+                                       struct vdisk_error *error)
+{
+    struct qcow2 *q = qcow2_of(image);
+    enum vdisk_status status = VDISK_OK;
+
+    for (uint32_t at = 0; at < q->page_bytes && status == VDISK_OK; at += q->entry_bytes) {
+        const uint64_t descriptor = vdisk_load_be64(page + at);
+        uint64_t count = 0;
+
+        if ((descriptor & QCOW2_COPIED) == 0)
+            continue;
+        if ((descriptor & QCOW2_COMPRESSED) == 0)
+            status = qcow2_refcount_get(image, (descriptor & QCOW2_OFFSET_MASK) >> q->cluster_bits,
+                                        &count, error);
+        if (count != 1)
+            vdisk_store_be64(page + at, descriptor & ~QCOW2_COPIED);
+    }
+    return status;
+}
+
 static enum vdisk_status write_copy(struct vdisk_image *image, uint64_t from, uint64_t to,
                                     struct vdisk_error *error)
 {
@@ -34,8 +59,8 @@ static enum vdisk_status write_copy(struct vdisk_image *image, uint64_t from, ui
 
     for (uint32_t done = 0; done < q->cluster_bytes && status == VDISK_OK; done += q->page_bytes) {
         status = vdisk_page_cache_load(q->mapping, from + done, 0, q->page, q->page_bytes, error);
-        for (uint32_t at = 0; at < q->page_bytes; at += q->entry_bytes)
-            q->page[at] &= 0x7f;
+        if (status == VDISK_OK && !q->external) /* there the flag says that data is there */
+            status = correct_flags(image, q->page, error);
         if (status == VDISK_OK)
             status = vdisk_file_write(image->file, to + done, q->page, q->page_bytes, error);
     }
