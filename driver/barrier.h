@@ -14,7 +14,7 @@ typedef struct _VD_BARRIER {
     KEVENT Empty;  /* set by the last one to leave a closed barrier */
 } VD_BARRIER;
 
-VOID VdBarrierInitialize(_Out_ VD_BARRIER *Barrier);
+_IRQL_requires_max_(DISPATCH_LEVEL) VOID VdBarrierInitialize(_Out_ VD_BARRIER *Barrier);
 
 /* Waits only while the barrier is closed. Each call is followed by VdBarrierLeave. */
 _IRQL_requires_max_(PASSIVE_LEVEL) VOID VdBarrierEnter(_Inout_ VD_BARRIER *Barrier);

@@ -32,16 +32,18 @@ typedef struct _VD_COUNTERS {
     VD_TALLY Tallies[VD_WORKER_COUNT];
 } VD_COUNTERS;
 
-VOID VdCountersInitialize(_Out_ VD_COUNTERS *Counters);
+_IRQL_requires_max_(DISPATCH_LEVEL) VOID VdCountersInitialize(_Out_ VD_COUNTERS *Counters);
 
 /* A request arrives; the time, for VdCountersCount. */
-LONGLONG VdCountersEnter(_Inout_ VD_COUNTERS *Counters);
-VOID VdCountersLeave(_Inout_ VD_COUNTERS *Counters);
+_IRQL_requires_max_(DISPATCH_LEVEL) LONGLONG VdCountersEnter(_Inout_ VD_COUNTERS *Counters);
+_IRQL_requires_max_(DISPATCH_LEVEL) VOID VdCountersLeave(_Inout_ VD_COUNTERS *Counters);
 
 /* Worker number Worker has served a request that arrived at Start. */
-VOID VdCountersCount(_Inout_ VD_COUNTERS *Counters, _In_ ULONG Worker, _In_ VD_COUNTED Kind,
-                     _In_ LONGLONG Start, _In_ ULONG_PTR Bytes, _In_ BOOLEAN Failed);
+_IRQL_requires_max_(DISPATCH_LEVEL) VOID
+    VdCountersCount(_Inout_ VD_COUNTERS *Counters, _In_ ULONG Worker, _In_ VD_COUNTED Kind,
+                    _In_ LONGLONG Start, _In_ ULONG_PTR Bytes, _In_ BOOLEAN Failed);
 
-VOID VdCountersRead(_Inout_ VD_COUNTERS *Counters, _Out_ struct virtualdisk_statistics *Statistics);
+_IRQL_requires_max_(DISPATCH_LEVEL) VOID
+    VdCountersRead(_Inout_ VD_COUNTERS *Counters, _Out_ struct virtualdisk_statistics *Statistics);
 
 #endif

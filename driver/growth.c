@@ -59,6 +59,7 @@ NTSTATUS VdGrowthApply(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_erro
     VD_MEDIUM *Medium = Device->Medium;
     enum vdisk_status Status = VDISK_OK;
 
+    PAGED_CODE();
     if (Medium->Image == NULL || Medium->Memory != NULL)
         return STATUS_NOT_SUPPORTED;
     if (Device->Volume.ReadOnly)

@@ -252,6 +252,7 @@ NTSTATUS VdMediumAttach(VD_DEVICE *Device, struct vdisk_error *Error)
 {
     enum vdisk_status Status;
 
+    PAGED_CODE();
     Device->Volume.Window = Device->Parameters->Window;
     vdisk_mutex_lock(&MediaLock);
     Status = Join(Device, Error);
@@ -265,6 +266,7 @@ VOID VdMediumDetach(VD_DEVICE *Device)
 {
     VD_MEDIUM *Medium = Device->Medium;
 
+    PAGED_CODE();
     if (Medium == NULL)
         return;
     vdisk_mutex_lock(&MediaLock);
@@ -350,6 +352,7 @@ NTSTATUS VdMediumReconnect(VD_DEVICE *Device, struct vdisk_error *Error)
 {
     VD_MEDIUM *Medium = Device->Medium;
 
+    PAGED_CODE();
     if (Medium->Memory != NULL)
         return STATUS_NOT_SUPPORTED;
     if (Medium->Image != NULL)
@@ -420,6 +423,7 @@ NTSTATUS VdMediumCommit(VD_DEVICE *Device, struct vdisk_error *Error)
     const VD_MEDIUM *Medium = Device->Medium;
     enum vdisk_status Status;
 
+    PAGED_CODE();
     if ((Medium->Parameters->Flags & InMemory) != VIRTUALDISK_FLAG_MEMORY)
         Status = vdisk_fail(Error, VDISK_UNSUPPORTED, NULL, NULL, VDISK_NO_OFFSET,
                             "there is no overlay in memory");

@@ -37,7 +37,7 @@ typedef struct _VD_MEDIUM {
 } VD_MEDIUM;
 
 /* Once, before everything else. */
-VOID VdMediaInitialize(VOID);
+_IRQL_requires_max_(PASSIVE_LEVEL) VOID VdMediaInitialize(VOID);
 
 /*
  * Opens the image that Device->Parameters name, or joins those who have it open, and fills

@@ -7,7 +7,7 @@
 #define VD_NUMBER_NONE ((ULONG)-1)
 
 /* The lowest that is free, from `First` on; VD_NUMBER_NONE when all are taken. */
-ULONG VdNumberTake(ULONG First);
-VOID VdNumberGiveBack(_In_ ULONG Number);
+_IRQL_requires_max_(DISPATCH_LEVEL) ULONG VdNumberTake(_In_ ULONG First);
+_IRQL_requires_max_(DISPATCH_LEVEL) VOID VdNumberGiveBack(_In_ ULONG Number);
 
 #endif

@@ -62,6 +62,7 @@ NTSTATUS VdPacketsRegister(PWDFDEVICE_INIT DeviceInit)
     };
     NTSTATUS Status = STATUS_SUCCESS;
 
+    PAGED_CODE();
     for (ULONG i = 0; i < RTL_NUMBER_OF(Packets) && NT_SUCCESS(Status); i++)
         Status = WdfDeviceInitAssignWdmIrpPreprocessCallback(DeviceInit, Packets[i].Callback,
                                                              Packets[i].MajorFunction, NULL, 0);

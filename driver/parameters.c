@@ -338,6 +338,7 @@ NTSTATUS VdParametersRead(WDFDEVICE Device, VD_PARAMETERS **Parameters, struct v
     VD_PARAMETERS *Read = vdisk_alloc(sizeof(*Read));
     NTSTATUS Status = STATUS_SUCCESS;
 
+    PAGED_CODE();
     if (Read == NULL)
         return Fail(Error, STATUS_INSUFFICIENT_RESOURCES, NULL);
     Read->References = 1;
@@ -357,6 +358,7 @@ NTSTATUS VdParametersReadAccess(PWDFDEVICE_INIT DeviceInit, UNICODE_STRING *Acce
 {
     const VD_OWNER Owner = {.Init = DeviceInit};
 
+    PAGED_CODE();
     return ReadString(&Owner, &AccessSource, Access);
 }
 

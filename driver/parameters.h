@@ -43,7 +43,7 @@ _IRQL_requires_max_(PASSIVE_LEVEL) _Must_inspect_result_ NTSTATUS
 _IRQL_requires_max_(PASSIVE_LEVEL) _Must_inspect_result_ NTSTATUS
     VdParametersReadAccess(_In_ PWDFDEVICE_INIT DeviceInit, _Out_ UNICODE_STRING *Access);
 
-VOID VdParametersReference(_Inout_ VD_PARAMETERS *Parameters);
+_IRQL_requires_max_(DISPATCH_LEVEL) VOID VdParametersReference(_Inout_ VD_PARAMETERS *Parameters);
 
 /* NULL is allowed. */
 _IRQL_requires_max_(DISPATCH_LEVEL) VOID VdParametersRelease(_Inout_opt_ VD_PARAMETERS *Parameters);

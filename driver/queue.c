@@ -85,6 +85,7 @@ NTSTATUS VdQueuesCreate(VD_DEVICE *Device)
     WDF_IO_QUEUE_CONFIG Config;
     NTSTATUS Status;
 
+    PAGED_CODE();
     /*
      * Not power-managed: what the default queue has let through is served to its end, and power
      * does not go away under it (VdQueuesDrain).

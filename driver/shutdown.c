@@ -6,12 +6,14 @@ NTSTATUS VdShutdownRegister(VD_DEVICE *Device)
 {
     NTSTATUS Status = IoRegisterShutdownNotification(WdfDeviceWdmGetDeviceObject(Device->Handle));
 
+    PAGED_CODE();
     Device->ShutdownRegistered = NT_SUCCESS(Status);
     return Status;
 }
 
 VOID VdShutdownUnregister(VD_DEVICE *Device)
 {
+    PAGED_CODE();
     if (Device->ShutdownRegistered)
         IoUnregisterShutdownNotification(WdfDeviceWdmGetDeviceObject(Device->Handle));
     Device->ShutdownRegistered = FALSE;
@@ -88,6 +90,7 @@ VOID VdShutdownVolume(VD_DEVICE *Device)
 {
     HANDLE Thread;
 
+    PAGED_CODE();
     if (NT_SUCCESS(VdThreadStart(RunShutdown, Device, &Thread)))
         VdThreadJoin(Thread);
 }

@@ -22,6 +22,7 @@ VOID VdStartStatusWrite(WDFDEVICE Device, NTSTATUS Status, const struct vdisk_er
     UNICODE_STRING Name;
     WDFKEY Key;
 
+    PAGED_CODE();
     if (!NT_SUCCESS(WdfDeviceOpenRegistryKey(Device, PLUGPLAY_REGKEY_DEVICE, KEY_SET_VALUE,
                                              WDF_NO_OBJECT_ATTRIBUTES, &Key)))
         return;

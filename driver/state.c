@@ -36,6 +36,7 @@ VOID VdStateDescribe(VD_DEVICE *Device, struct vdisk_error *Error)
     const struct vdisk_disk *Disk = Device->Disk;
     VD_VOLUME *Volume = &Device->Volume;
 
+    PAGED_CODE();
     Volume->LogicalSectorBytes = Disk->logical_sector_bytes;
     Volume->PhysicalSectorBytes = Disk->physical_sector_bytes;
     Volume->DiscardBytes = Disk->discard_bytes;
@@ -61,6 +62,7 @@ VOID VdStateDescribeAgain(VD_DEVICE *Device)
     const struct vdisk_disk *Disk = Device->Disk;
     KIRQL OldIrql;
 
+    PAGED_CODE();
     KeAcquireSpinLock(&Device->VolumeLock, &OldIrql);
     Device->Volume.PhysicalSectorBytes = Disk->physical_sector_bytes;
     Device->Volume.DiscardBytes = Disk->discard_bytes;
@@ -87,6 +89,7 @@ NTSTATUS VdStateSetReadOnly(VD_DEVICE *Device, BOOLEAN ReadOnly)
     NTSTATUS Status = STATUS_SUCCESS;
     KIRQL OldIrql;
 
+    PAGED_CODE();
     if (Device->Disk == NULL)
         Status = STATUS_DEVICE_NOT_CONNECTED;
     else if (!ReadOnly && Device->Disk->read_only)

@@ -9,7 +9,7 @@
     CTL_CODE(VIRTUALDISK_DEVICE_TYPE, 0xf00, METHOD_NEITHER, FILE_ANY_ACCESS)
 
 /* Is a device control request with this code for the workers? */
-BOOLEAN VdTransferIsMeant(_In_ ULONG Code);
+_IRQL_requires_max_(DISPATCH_LEVEL) BOOLEAN VdTransferIsMeant(_In_ ULONG Code);
 
 /* Serves and completes the request, by a worker. */
 _IRQL_requires_(PASSIVE_LEVEL) VOID

@@ -72,6 +72,7 @@ NTSTATUS VdWorkersStart(VD_DEVICE *Device)
     VD_WORKERS *Workers = &Device->Workers;
     NTSTATUS Status = STATUS_SUCCESS;
 
+    PAGED_CODE();
     RtlZeroMemory(Workers, sizeof(*Workers));
     KeInitializeSemaphore(&Workers->Work, 0, MAXLONG);
     for (ULONG i = 0; i < VD_WORKER_COUNT && NT_SUCCESS(Status); i++) {
@@ -94,6 +95,7 @@ VOID VdWorkersStop(VD_DEVICE *Device)
 {
     VD_WORKERS *Workers = &Device->Workers;
 
+    PAGED_CODE();
     if (Workers->Each[0].Thread == NULL)
         return;
     InterlockedExchange(&Workers->Stopping, 1);
