@@ -17,7 +17,7 @@ static VOID MakePagesPresent(const BUFFER *Buffer)
     volatile LONG *Data = Buffer->Data; /* page-aligned, or of a small buffer that is there */
 
     for (SIZE_T At = 0; At + sizeof(*Data) <= Buffer->Length; At += PAGE_SIZE) {
-        InterlockedOr(&Data[At / sizeof(*Data)], 0);
+        InterlockedCompareExchange(&Data[At / sizeof(*Data)], 0, 0); /* no compiler drops that */
     }
 }
 
