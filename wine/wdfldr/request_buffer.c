@@ -8,9 +8,9 @@ typedef struct _BUFFER {
 } BUFFER;
 
 /*
- * The pages of an MDL are there, as they are in Windows. Wine has just reserved them for a request's
- * output, and its file reads would touch each of them twice, to read and then to write: two page
- * faults, where this takes one. Nothing changes in them.
+ * The pages of an MDL are there, as they are in Windows. Wine has just reserved them for a
+ * request's output, and its file reads would touch each of them twice, to read and then to write:
+ * two page faults, where this takes one. Nothing changes in them.
  */
 static VOID MakePagesPresent(const BUFFER *Buffer)
 {
