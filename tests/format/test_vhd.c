@@ -379,7 +379,8 @@ static void test_options(void **context)
     fixture_expect_no_creation(&options, "a VHD has sectors of 512 bytes");
     options = dynamic_options;
     options.subformat = "sparse";
-    fixture_expect_no_creation(&options, "the kinds of this format are fixed, dynamic and differencing");
+    fixture_expect_no_creation(&options,
+                               "the kinds of this format are fixed, dynamic and differencing");
 }
 
 /* 2040 GiB: the last block can be written and read. */
