@@ -260,9 +260,10 @@ static const struct vdisk_command commands[] = {
         .usage = "<child> [--format F] [--to F] [--progress KIND]",
         .summary = "write what an image holds into its parent",
         .details =
-            "The child can be deleted afterwards. Other children of the parent are lost. --to "
-            "names the\n"
-            "parent's format: raw, where its guest may have written what looks like another.\n",
+            "The child can be deleted afterwards. Other children of the parent are lost. When a\n"
+            "power cut comes in between, the child may not know its parent any more: `rebase\n"
+            "--unsafe` to the same parent, and commit again. --to names the parent's format: raw,\n"
+            "where its guest may have written what looks like another.\n",
         .options = BIT(FORMAT) | BIT(TO) | BIT(PROGRESS),
         .operands_min = 1,
         .operands_max = 1,
