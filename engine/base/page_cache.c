@@ -91,8 +91,8 @@ static struct page_slot *cache_set(struct vdisk_page_cache *cache, uint64_t page
     const uint64_t page = page_offset_bytes / PAGE_MINIMUM;
     const uint64_t mixed = (page * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
 
-    return &cache
-                ->slots[(mixed * cache->set_count >> 32) * WAYS]; /* a share of 2^32, no division */
+    /* A share of 2^32: no division. */
+    return &cache->slots[(mixed * cache->set_count >> 32) * WAYS];
 }
 
 /* Without a lock: true when the page was there for the whole copy. */
