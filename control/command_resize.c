@@ -23,20 +23,6 @@ static enum vdisk_exit resize_disk(struct vdisk_image *image,
     return vdisk_output_failure("cannot resize", arguments->operands[0], &error);
 }
 
-/* The disk first, where it is too short. */
-static enum vdisk_status grow_partition(struct vdisk_image *image,
-                                        const struct vdisk_partition *partition,
-                                        uint64_t size_bytes, struct vdisk_error *error)
-{
-    struct vdisk_disk *disk = vdisk_image_disk(image);
-    uint64_t disk_bytes;
-    enum vdisk_status status =
-        vdisk_partition_plan(disk, partition, size_bytes, &disk_bytes, error);
-    if (status == VDISK_OK && disk_bytes > disk->size_bytes)
-        status = vdisk_image_resize(image, disk_bytes, error);
-    return status == VDISK_OK ? vdisk_partition_grow(disk, partition, size_bytes, error) : status;
-}
-
 static enum vdisk_exit resize_one(struct vdisk_image *image,
                                   const struct vdisk_partition *partition,
                                   const struct vdisk_arguments *arguments)
@@ -51,7 +37,7 @@ static enum vdisk_exit resize_one(struct vdisk_image *image,
         return VDISK_EXIT_USAGE;
     }
     struct vdisk_error error;
-    if (grow_partition(image, partition, new_bytes, &error) == VDISK_OK)
+    if (vdisk_image_grow_partition(image, partition, new_bytes, &error) == VDISK_OK)
         return VDISK_EXIT_OK;
     return vdisk_output_failure("cannot resize a partition of", arguments->operands[0], &error);
 }

@@ -5,23 +5,13 @@
 #include "virtualdisk/layer.h"
 #include "virtualdisk/partition.h"
 
-/* What all volumes of the image say of its length. */
+/* What all volumes of the image say of its length, and of their own. */
 static VOID TellDiskSize(VD_MEDIUM *Medium)
 {
     for (LIST_ENTRY *Link = Medium->Devices.Flink; Link != &Medium->Devices; Link = Link->Flink)
         VdStateSetSize(CONTAINING_RECORD(Link, VD_DEVICE, MediumLink), Medium->Disk->size_bytes);
 }
 
-static enum vdisk_status GrowDisk(VD_MEDIUM *Medium, ULONGLONG SizeBytes, struct vdisk_error *Error)
-{
-    const enum vdisk_status Status = vdisk_image_resize(Medium->Image, SizeBytes, Error);
-
-    if (Status == VDISK_OK)
-        TellDiskSize(Medium);
-    return Status;
-}
-
-/* A disk that is longer than its table says, because the second half failed, is no harm. */
 static enum vdisk_status GrowPartition(VD_DEVICE *Device, ULONGLONG SizeBytes,
                                        struct vdisk_error *Error)
 {
@@ -29,19 +19,10 @@ static enum vdisk_status GrowPartition(VD_DEVICE *Device, ULONGLONG SizeBytes,
     const struct vdisk_partition Partition = {.number = Device->Volume.Window.number,
                                               .offset_bytes = Device->Volume.Window.offset_bytes,
                                               .size_bytes = Device->Volume.SizeBytes};
-    uint64_t DiskBytes;
-    enum vdisk_status Status =
-        vdisk_partition_plan(Medium->Disk, &Partition, SizeBytes, &DiskBytes, Error);
+    const enum vdisk_status Status =
+        vdisk_image_grow_partition(Medium->Image, &Partition, SizeBytes, Error);
 
-    if (Status == VDISK_OK && DiskBytes > Medium->Disk->size_bytes)
-        Status = GrowDisk(Medium, DiskBytes, Error);
-    if (Status == VDISK_OK)
-        Status = vdisk_partition_grow(Medium->Disk, &Partition, SizeBytes, Error);
-    if (Status == VDISK_OK)
-        Status = vdisk_window_resize(Device->Disk, SizeBytes, Error);
-    if (Status == VDISK_OK)
-        VdStateSetSize(Device, Medium->Disk->size_bytes);
-    return Status;
+    return Status == VDISK_OK ? vdisk_window_resize(Device->Disk, SizeBytes, Error) : Status;
 }
 
 /* The end is elsewhere, and the partition table may be another. Without a sample all goes on. */
@@ -67,9 +48,11 @@ NTSTATUS VdGrowthApply(VD_DEVICE *Device, ULONGLONG SizeBytes, struct vdisk_erro
     if (SizeBytes < Device->Volume.SizeBytes)
         return STATUS_INVALID_PARAMETER;
     if (Device->Disk == Medium->Disk)
-        Status = GrowDisk(Medium, SizeBytes, Error);
+        Status = vdisk_image_resize(Medium->Image, SizeBytes, Error);
     else if (SizeBytes > Device->Volume.SizeBytes)
         Status = GrowPartition(Device, SizeBytes, Error);
+    TellDiskSize(
+        Medium); /* also when the disk has grown, and then the table could not be written */
     SampleAgain(Medium);
     return Status == VDISK_OK ? STATUS_SUCCESS : vdisk_error_to_ntstatus(Error);
 }

@@ -1,6 +1,7 @@
 /* What is done to whole images: create, info, check, resize, parents, snapshots. */
 #include "engine/format/format.h"
 #include "engine/probe.h"
+#include "virtualdisk/partition.h"
 
 enum vdisk_status vdisk_image_may_be_parent(const struct vdisk_image *parent,
                                             struct vdisk_error *error)
@@ -165,6 +166,20 @@ enum vdisk_status vdisk_image_resize(struct vdisk_image *image, uint64_t size_by
         status = image->format->resize(image, size_bytes, error);
     vdisk_mutex_unlock(&image->allocation_lock);
     return status;
+}
+
+enum vdisk_status vdisk_image_grow_partition(struct vdisk_image *image,
+                                             const struct vdisk_partition *partition,
+                                             uint64_t size_bytes, struct vdisk_error *error)
+{
+    struct vdisk_disk *disk = &image->disk;
+    uint64_t disk_bytes;
+    enum vdisk_status status =
+        vdisk_partition_plan(disk, partition, size_bytes, &disk_bytes, error);
+
+    if (status == VDISK_OK && disk_bytes > disk->size_bytes)
+        status = vdisk_image_resize(image, disk_bytes, error);
+    return status == VDISK_OK ? vdisk_partition_grow(disk, partition, size_bytes, error) : status;
 }
 
 enum vdisk_status vdisk_image_set_parent(struct vdisk_image *image, struct vdisk_image *parent,

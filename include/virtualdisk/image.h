@@ -165,6 +165,15 @@ enum vdisk_status vdisk_image_create(struct vdisk_file *file,
 enum vdisk_status vdisk_image_resize(struct vdisk_image *image, uint64_t size_bytes,
                                      struct vdisk_error *error);
 
+/*
+ * Grows a partition of the image's disk (vdisk_partition_grow), and the disk first where that is
+ * too short. A disk that is longer than its table says, because the second half failed, is no harm.
+ */
+struct vdisk_partition;
+enum vdisk_status vdisk_image_grow_partition(struct vdisk_image *image,
+                                             const struct vdisk_partition *partition,
+                                             uint64_t size_bytes, struct vdisk_error *error);
+
 /* Writes another parent into a differencing image; contents are not touched. */
 enum vdisk_status vdisk_image_set_parent(struct vdisk_image *image, struct vdisk_image *parent,
                                          const char *parent_name, const char *parent_absolute_name,
