@@ -6,10 +6,6 @@
 #include "virtualdisk/driver_abi.h"
 #include "virtualdisk/layer.h"
 
-/* Devices may differ in these and share an image all the same. */
-#define OWN_FLAGS                                                                                  \
-    (VIRTUALDISK_FLAG_NO_LETTER | VIRTUALDISK_FLAG_PERSISTENT | VIRTUALDISK_FLAG_VOLATILE)
-
 static LIST_ENTRY Media = {&Media, &Media}; /* protected by MediaLock */
 static struct vdisk_mutex MediaLock;
 
@@ -22,8 +18,9 @@ static BOOLEAN IsSameMedium(const VD_PARAMETERS *A, const VD_PARAMETERS *B)
 {
     return RtlEqualUnicodeString(&A->Path, &B->Path, TRUE) &&
            RtlEqualUnicodeString(&A->Overlay, &B->Overlay, TRUE) &&
-           ((A->Flags ^ B->Flags) & ~OWN_FLAGS) == 0 && A->MemoryBytes == B->MemoryBytes &&
-           A->SectorBytes == B->SectorBytes && strcmp(A->Format, B->Format) == 0;
+           ((A->Flags ^ B->Flags) & ~VIRTUALDISK_FLAGS_OWN) == 0 &&
+           A->MemoryBytes == B->MemoryBytes && A->SectorBytes == B->SectorBytes &&
+           strcmp(A->Format, B->Format) == 0;
 }
 
 static VD_MEDIUM *FindMedium(const VD_PARAMETERS *Parameters)

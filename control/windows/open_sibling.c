@@ -8,10 +8,6 @@
 
 #include <string.h>
 
-/* Volumes of an image may differ in these. */
-#define OWN_FLAGS                                                                                  \
-    (VIRTUALDISK_FLAG_NO_LETTER | VIRTUALDISK_FLAG_PERSISTENT | VIRTUALDISK_FLAG_VOLATILE)
-
 /* What a device was told (driver_abi.h). */
 struct settings {
     uint32_t flags;
@@ -160,7 +156,8 @@ static enum vdisk_exit take_over(struct vdisk_open_request *request,
                                  const struct vdisk_device *device, const struct settings *settings)
 {
     request->beside = true;
-    request->flags = (request->flags & OWN_FLAGS) | (settings->flags & ~OWN_FLAGS);
+    request->flags =
+        (request->flags & VIRTUALDISK_FLAGS_OWN) | (settings->flags & ~VIRTUALDISK_FLAGS_OWN);
     request->read_only = (settings->flags & VIRTUALDISK_FLAG_READ_ONLY) != 0;
     request->sector_bytes = settings->sector_bytes;
     request->memory_bytes = settings->memory_bytes;

@@ -110,6 +110,10 @@
 #define VIRTUALDISK_FLAG_VOLATILE      0x00000080u /* see VIRTUALDISK_KEY_VOLATILE */
 #define VIRTUALDISK_FLAGS_KNOWN        0x000000ffu
 
+/* Devices may differ in these and share an image all the same. */
+#define VIRTUALDISK_FLAGS_OWN                                                                      \
+    (VIRTUALDISK_FLAG_NO_LETTER | VIRTUALDISK_FLAG_PERSISTENT | VIRTUALDISK_FLAG_VOLATILE)
+
 /*
  * A root-enumerated device returns when the system restarts, wanted or not. One with FLAG_VOLATILE
  * was to be gone: it starts only while its hardware key has this subkey, which whoever makes the
